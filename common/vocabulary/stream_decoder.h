@@ -1,0 +1,33 @@
+#pragma once
+
+// Ids -> text of one stream, always whole UTF-8: bytes of a character that is
+// not complete yet are held until it is, invalid bytes become U+FFFD as WHATWG
+// decoders do. The concatenated pieces equal the text of all ids at once.
+
+#include <cstdint>
+#include <string>
+
+#include "absl/types/span.h"
+#include "common/vocabulary/vocabulary.h"
+
+namespace sluice {
+
+// The vocabulary must outlive the decoder. Threads: one at a time.
+class StreamDecoder {
+ public:
+  StreamDecoder(const Vocabulary& vocabulary, bool skip_special);
+
+  // The text that these ids complete.
+  std::string Push(absl::Span<const int32_t> ids);
+  // Drops the last `trim_bytes` bytes that were pushed and not yet returned or
+  // held; what is held at the end becomes U+FFFD.
+  std::string Finish(int32_t trim_bytes = 0);
+
+ private:
+  const Vocabulary* vocabulary_;
+  bool skip_special_;
+  bool at_start_ = true;
+  std::string pending_;
+};
+
+}  // namespace sluice
