@@ -19,9 +19,10 @@ class StreamDecoder {
 
   // The text that these ids complete.
   std::string Push(absl::Span<const int32_t> ids);
-  // Drops the last `trim_bytes` bytes that were pushed and not yet returned or
-  // held; what is held at the end becomes U+FFFD.
-  std::string Finish(int32_t trim_bytes = 0);
+  // The rest of the text: that of `ids`, the last ones, less its last
+  // `trim_bytes` bytes. What is incomplete at the end becomes U+FFFD.
+  std::string Finish(absl::Span<const int32_t> ids = {},
+                     int32_t trim_bytes = 0);
 
  private:
   const Vocabulary* vocabulary_;
