@@ -1,0 +1,82 @@
+#pragma once
+
+// Chat messages -> the text of a prompt, by the model's own chat template
+// (Jinja as Hugging Face transformers renders it).
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "services/tokenizer/chat/segment.h"
+
+namespace sluice::tokenizer {
+
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments_json;  // a JSON object as text
+};
+
+struct ChatMessage {
+  std::string role;
+  std::optional<std::string> content;
+  std::optional<std::string> name;
+  std::vector<ToolCall> tool_calls;
+  std::optional<std::string> tool_call_id;
+  std::optional<std::string> reasoning_content;
+};
+
+struct ChatInput {
+  std::vector<ChatMessage> messages;
+  bool add_generation_prompt = true;
+  std::string tools_json;   // a JSON array as text; empty or "[]" means none
+  std::string kwargs_json;  // a JSON object as text; empty means none
+};
+
+// A local date and time, as strftime_now prints it.
+struct CivilTime {
+  int year = 1970;
+  int month = 1;  // 1 to 12
+  int day = 1;    // 1 to 31
+  int hour = 0;
+  int minute = 0;
+  int second = 0;
+};
+
+// Reads the local time of this machine.
+CivilTime LocalCivilTime();
+
+struct ChatRendererOptions {
+  int max_messages = 1024;
+  int64_t max_input_bytes = 4 << 20;  // all texts of one chat together
+  int max_json_depth = 32;            // tools, arguments and kwargs
+  int64_t max_file_bytes = 4 << 20;   // each file that is read at load
+  std::function<CivilTime()> local_time = LocalCivilTime;
+};
+
+// Threads: any (immutable after construction).
+class ChatRenderer {
+ public:
+  // Reads the template (chat_template.jinja, else chat_template of
+  // tokenizer_config.json: a string, or a list of named ones) and the special
+  // token variables of a model directory. A directory without a template
+  // loads; has_template() is then false.
+  // Errors: INVALID_ARGUMENT "file: what, got, limit" (not JSON, not UTF-8, a
+  // template that does not parse or cannot render one message within limits).
+  static absl::StatusOr<std::unique_ptr<ChatRenderer>> FromDirectory(
+      const std::string& directory, const ChatRendererOptions& options = {});
+
+  virtual ~ChatRenderer() = default;
+
+  virtual bool has_template() const = 0;
+
+  // Errors: FAILED_PRECONDITION (no template), INVALID_ARGUMENT (no messages,
+  // bad JSON, an unknown kwarg, not UTF-8, what the template raised, a limit).
+  virtual absl::StatusOr<RenderedChat> Render(const ChatInput& input) const = 0;
+};
+
+}  // namespace sluice::tokenizer
