@@ -7,8 +7,8 @@
 
 namespace sluice {
 
-[[noreturn]] void CheckFailed(const char* file, int line,
-                              const char* condition, std::string_view message);
+[[noreturn]] void CheckFailed(const char* file, int line, const char* condition,
+                              std::string_view message);
 
 }  // namespace sluice
 

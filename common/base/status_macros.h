@@ -14,14 +14,14 @@
 #define SLUICE_CONCAT_INNER(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                        \
-  do {                                                     \
-    absl::Status sluice_status = (expression);             \
-    if (!sluice_status.ok()) return sluice_status;         \
+#define RETURN_IF_ERROR(expression)                \
+  do {                                             \
+    absl::Status sluice_status = (expression);     \
+    if (!sluice_status.ok()) return sluice_status; \
   } while (false)
 
-#define ASSIGN_OR_RETURN(declaration, expression)                        \
-  ASSIGN_OR_RETURN_IMPL(SLUICE_CONCAT(sluice_statusor_, __LINE__),       \
+#define ASSIGN_OR_RETURN(declaration, expression)                  \
+  ASSIGN_OR_RETURN_IMPL(SLUICE_CONCAT(sluice_statusor_, __LINE__), \
                         declaration, expression)
 
 #define ASSIGN_OR_RETURN_IMPL(statusor, declaration, expression) \

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/http/http_message.h"
+
+namespace sluice {
+
+// {"error":{"message":...,"type":...,"code":...,"param":...}} as OpenAI
+// clients expect it: type from the status table, code the reason in lower case
+// (or null), param the field (or null). Threads: any.
+std::string ErrorJson(const absl::Status& status);
+
+// That body with the HTTP status of the table; Retry-After when the status has
+// a retry delay (whole seconds, rounded up, at least 1).
+HttpResponse ErrorResponse(const absl::Status& status);
+
+// `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
+std::string JsonQuote(std::string_view text);
+
+// One server-sent event: "event:" when `event` is not empty, one "data:" line
+// per line of `data`, an empty line.
+std::string SseEvent(std::string_view event, std::string_view data);
+
+}  // namespace sluice
