@@ -1,0 +1,220 @@
+#include "services/generator/sampler/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "services/generator/sampler/philox.h"
+
+namespace sluice::generator {
+namespace {
+
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+constexpr size_t kBlock = 256;       // weights a partial sum covers
+constexpr size_t kFirstSorted = 64;  // candidates top_p looks at first
+
+struct Top {
+  int32_t id = 0;
+  float value = kMinusInfinity;
+};
+
+// First index of the maximum; id 0 and -inf when all are -inf.
+absl::StatusOr<Top> FindTop(absl::Span<const float> row) {
+  Top top;
+  bool any_nan = false;
+  for (size_t i = 0; i < row.size(); ++i) {
+    any_nan |= std::isnan(row[i]);
+    if (row[i] > top.value) top = {static_cast<int32_t>(i), row[i]};
+  }
+  if (!any_nan) return top;
+  const auto nan = std::find_if(row.begin(), row.end(),
+                                [](float v) { return std::isnan(v); });
+  return absl::InternalError(
+      absl::StrCat("logits: not a number, got NaN at id ", nan - row.begin(),
+                   ", limit finite"));
+}
+
+float Weight(float logit, float top, float temperature) {
+  return ExpOfNegative((logit - top) / temperature);
+}
+
+// Sum in blocks, each block and then the blocks in order.
+double SumInBlocks(absl::Span<const float> weights,
+                   std::vector<double>& block_sums) {
+  block_sums.clear();
+  double total = 0;
+  for (size_t first = 0; first < weights.size(); first += kBlock) {
+    double sum = 0;
+    const size_t end = std::min(first + kBlock, weights.size());
+    for (size_t i = first; i < end; ++i) sum += weights[i];
+    block_sums.push_back(sum);
+    total += sum;
+  }
+  return total;
+}
+
+// The index at which the running sum of the weights passes `target`; the last
+// one of positive weight when rounding leaves the target at the very end.
+size_t FindIndex(absl::Span<const float> weights,
+                 absl::Span<const double> block_sums, double target) {
+  size_t block = 0;
+  while (block + 1 < block_sums.size() && target >= block_sums[block]) {
+    target -= block_sums[block++];
+  }
+  for (size_t i = block * kBlock; i < weights.size(); ++i) {
+    if (target < weights[i]) return i;
+    target -= weights[i];
+  }
+  size_t last = weights.size() - 1;
+  while (last > 0 && weights[last] <= 0) --last;
+  return last;
+}
+
+}  // namespace
+
+float ExpOfNegative(float x) {
+  if (!(x > -80.0f)) return 0.0f;
+  constexpr float kLog2E = 1.44269504f;
+  constexpr float kLn2High = 0.693359375f;
+  constexpr float kLn2Low = -2.12194440e-4f;
+  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: rounds to nearest
+  const float n = (x * kLog2E + kRounder) - kRounder;
+  const float r = (x - n * kLn2High) - n * kLn2Low;
+  // Taylor of degree 7 on |r| <= ln(2) / 2: the rest is below 6e-9.
+  float p = 1.0f / 5040;
+  p = p * r + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const uint32_t exponent = static_cast<uint32_t>(static_cast<int32_t>(n) + 127)
+                            << 23;
+  return p * std::bit_cast<float>(exponent);
+}
+
+absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits,
+                                        const SamplingParams& params,
+                                        const SamplePoint& point) {
+  absl::Span<const float> row = Process(logits, params, point);
+  ASSIGN_OR_RETURN(Top top, FindTop(row));
+  if (top.value == kMinusInfinity) {
+    row = logits;
+    ASSIGN_OR_RETURN(top, FindTop(row));
+    if (top.value == kMinusInfinity) {
+      return absl::InternalError("logits: no candidate, got all -inf");
+    }
+  }
+  if (params.greedy() || std::isinf(top.value)) return top.id;
+  const double uniform =
+      UniformAt(params.seed, point.sequence_index, point.position);
+  const bool keeps_all =
+      params.top_p >= 1.0f &&
+      (params.top_k == 0 || static_cast<size_t>(params.top_k) >= row.size());
+  return keeps_all ? DrawFromAll(row, top.value, params.temperature, uniform)
+                   : DrawFromKept(row, top.value, params, uniform);
+}
+
+absl::Span<const float> Sampler::Process(absl::Span<const float> logits,
+                                         const SamplingParams& params,
+                                         const SamplePoint& point) {
+  const bool penalise =
+      params.repetition_penalty != 1.0f && point.seen != nullptr;
+  if (!penalise && point.banned_ids.empty()) return logits;
+  processed_.assign(logits.begin(), logits.end());
+  if (penalise) {
+    for (int32_t id : point.seen->ids()) {
+      float& logit = processed_[id];
+      logit = logit < 0 ? logit * params.repetition_penalty
+                        : logit / params.repetition_penalty;
+    }
+  }
+  for (int32_t id : point.banned_ids) processed_[id] = kMinusInfinity;
+  return processed_;
+}
+
+int32_t Sampler::DrawFromAll(absl::Span<const float> row, float top,
+                             float temperature, double uniform) {
+  weights_.resize(row.size());
+  for (size_t i = 0; i < row.size(); ++i) {
+    weights_[i] = Weight(row[i], top, temperature);
+  }
+  const double total = SumInBlocks(weights_, block_sums_);
+  return static_cast<int32_t>(
+      FindIndex(weights_, block_sums_, uniform * total));
+}
+
+int32_t Sampler::DrawFromKept(absl::Span<const float> row, float top,
+                              const SamplingParams& params, double uniform) {
+  KeepTopK(row, params.top_k);
+  WeighKept(row, top, params.temperature);
+  if (params.top_p < 1.0f) {
+    KeepTopP(row, params.top_p);
+    WeighKept(row, top, params.temperature);
+  }
+  const double total = SumInBlocks(weights_, block_sums_);
+  return kept_[FindIndex(weights_, block_sums_, uniform * total)];
+}
+
+void Sampler::KeepTopK(absl::Span<const float> row, int32_t k) {
+  float threshold = kMinusInfinity;
+  if (k > 0 && static_cast<size_t>(k) < row.size()) {
+    sorted_.assign(row.begin(), row.end());
+    std::nth_element(sorted_.begin(), sorted_.begin() + (k - 1), sorted_.end(),
+                     std::greater<float>());
+    threshold = sorted_[k - 1];
+  }
+  kept_.clear();
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (row[i] >= threshold && row[i] > kMinusInfinity) {
+      kept_.push_back(static_cast<int32_t>(i));
+    }
+  }
+}
+
+void Sampler::WeighKept(absl::Span<const float> row, float top,
+                        float temperature) {
+  weights_.resize(kept_.size());
+  for (size_t i = 0; i < kept_.size(); ++i) {
+    weights_[i] = Weight(row[kept_[i]], top, temperature);
+  }
+}
+
+// Reads weights_ of kept_, leaves the smallest set of the likeliest (of equal
+// ones those of lower id) that reaches top_p of their sum.
+void Sampler::KeepTopP(absl::Span<const float> row, float top_p) {
+  const double target = top_p * SumInBlocks(weights_, block_sums_);
+  order_.resize(kept_.size());
+  std::iota(order_.begin(), order_.end(), 0);
+  const auto likelier = [&](int32_t a, int32_t b) {
+    if (row[kept_[a]] != row[kept_[b]]) return row[kept_[a]] > row[kept_[b]];
+    return a < b;
+  };
+  size_t sorted = 0;
+  size_t count = 0;
+  double sum = 0;
+  // Mostly few are needed: sort as many as it takes, eightfold each time.
+  while (count < order_.size() && (count == 0 || sum < target)) {
+    if (count == sorted) {
+      const size_t end =
+          std::min(order_.size(), std::max(kFirstSorted, sorted * 8));
+      std::partial_sort(order_.begin() + sorted, order_.begin() + end,
+                        order_.end(), likelier);
+      sorted = end;
+    }
+    sum += weights_[order_[count++]];
+  }
+  order_.resize(count);
+  std::sort(order_.begin(), order_.end());
+  for (size_t i = 0; i < count; ++i) kept_[i] = kept_[order_[i]];
+  kept_.resize(count);
+}
+
+}  // namespace sluice::generator
