@@ -1,0 +1,111 @@
+// The torch backend behind the ModelRunner seam, and the two functions that
+// the shared object exports.
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/status_macros.h"
+#include "services/generator/models/model_config.h"
+#include "services/generator/runner/torch_backend.h"
+#include "services/generator/torch/reference/decoder.h"
+#include "services/generator/torch/reference/decoder_weights.h"
+#include "services/generator/torch/reference/paged_cache.h"
+
+namespace sluice::generator {
+namespace {
+
+class TorchRunner final : public ModelRunner {
+ public:
+  TorchRunner(RunnerInfo info, Decoder decoder, PagedCache cache)
+      : info_(std::move(info)),
+        decoder_(std::move(decoder)),
+        cache_(std::move(cache)) {}
+
+  const RunnerInfo& info() const override { return info_; }
+
+  absl::StatusOr<LogitsView> Run(const StepPlan& plan) override try {
+    const c10::InferenceMode inference;
+    at::init_num_threads();  // this may be a thread that torch never saw
+    logits_ = decoder_.Forward(plan, cache_);
+    LogitsView view;
+    view.rows = static_cast<int32_t>(logits_.size(0));
+    view.vocabulary_size = info_.vocabulary_size;
+    view.values = absl::MakeConstSpan(logits_.data_ptr<float>(),
+                                      static_cast<size_t>(logits_.numel()));
+    return view;
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("torch: ", error.what()));
+  }
+
+ private:
+  const RunnerInfo info_;
+  const Decoder decoder_;
+  PagedCache cache_;
+  at::Tensor logits_;
+};
+
+RunnerInfo MakeInfo(const TorchRunnerOptions& options,
+                    const ModelConfig& config, const DecoderWeights& weights,
+                    const PagedCache& cache) {
+  RunnerInfo info;
+  info.architecture = config.architecture;
+  info.backend = "torch";
+  info.vocabulary_size = config.vocabulary_size;
+  info.context_length = config.max_positions;
+  info.block_size = options.block_size;
+  info.block_count = options.block_count;
+  info.block_bytes = cache.BlockBytes();
+  info.parameters = weights.parameters;
+  info.weight_bytes = weights.parameters * static_cast<int64_t>(sizeof(float));
+  info.threads = options.threads;
+  info.isa = "torch";
+  info.weight_format = "f32";
+  info.kv_format = "f32";
+  info.fingerprint = absl::StrFormat("torch1-f32-kv:f32-%016x", weights.hash);
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
+    const TorchRunnerOptions& options) {
+  const c10::InferenceMode inference;
+  at::set_num_threads(options.threads);
+  ASSIGN_OR_RETURN(const ModelConfig config,
+                   ReadModelConfig(options.model_directory));
+  ASSIGN_OR_RETURN(DecoderWeights weights,
+                   LoadDecoderWeights(options.model_directory, config));
+  PagedCache cache({config.layers, options.block_count, options.block_size,
+                    config.kv_heads, config.head_dim});
+  RunnerInfo info = MakeInfo(options, config, weights, cache);
+  return std::make_unique<TorchRunner>(
+      std::move(info), Decoder(config, std::move(weights)), std::move(cache));
+}
+
+}  // namespace
+}  // namespace sluice::generator
+
+using sluice::generator::ModelRunner;
+using sluice::generator::TorchBackendVersion;
+using sluice::generator::TorchRunnerOptions;
+
+extern "C" [[gnu::visibility("default")]] void sluice_torch_version(
+    TorchBackendVersion* version) {
+  *version = TorchBackendVersion();
+}
+
+extern "C" [[gnu::visibility("default")]] void sluice_torch_create(
+    const TorchRunnerOptions* options,
+    absl::StatusOr<std::unique_ptr<ModelRunner>>* runner) {
+  try {
+    *runner = sluice::generator::Create(*options);
+  } catch (const std::exception& error) {
+    *runner =
+        absl::ResourceExhaustedError(absl::StrCat("torch: ", error.what()));
+  }
+}
