@@ -41,6 +41,7 @@ class StopSignal {
   std::function<void()> on_hangup_;
   mutable absl::Mutex mutex_;
   bool requested_ ABSL_GUARDED_BY(mutex_) = false;
+  bool signalled_ ABSL_GUARDED_BY(mutex_) = false;  // by a real signal
   int signal_fd_ = -1;
   int wake_fd_ = -1;
   NamedThread thread_;

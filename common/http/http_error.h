@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "common/base/json_quote.h"
 #include "common/http/http_message.h"
 
 namespace sluice {
@@ -16,9 +17,6 @@ std::string ErrorJson(const absl::Status& status);
 // That body with the HTTP status of the table; Retry-After when the status has
 // a retry delay (whole seconds, rounded up, at least 1).
 HttpResponse ErrorResponse(const absl::Status& status);
-
-// `text` as a JSON string with its quotes; invalid UTF-8 becomes U+FFFD.
-std::string JsonQuote(std::string_view text);
 
 // One server-sent event: "event:" when `event` is not empty, one "data:" line
 // per line of `data`, an empty line.
