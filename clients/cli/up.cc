@@ -23,7 +23,7 @@
 #include "absl/strings/str_split.h"
 #include "clients/cli/health_wait.h"
 #include "clients/cli/supervisor.h"
-#include "common/base/default_model.h"
+#include "common/base/model_directory.h"
 #include "common/base/status_macros.h"
 #include "nlohmann/json.hpp"
 
