@@ -81,6 +81,9 @@ def function_head(head):
     return None
 
 
+VALUE = object()  # a brace that opens a value, not a block
+
+
 def functions(text):
     """(name, first line, lines, parameters) of every function definition."""
     code = without_comments_and_strings(text)
@@ -88,24 +91,27 @@ def functions(text):
                   lambda m: re.sub(r"[^\n]", " ", m.group(0)), code, flags=re.M)
     found, stack, head_start = [], [], 0
     inside = None  # depth of the function that we are in
+    parens = 0  # outside functions only: braces within them are values
     for i, c in enumerate(code):
-        if c == "{":
-            head = code[head_start:i]
-            if inside is None:
-                signature = function_head(head)
-                if signature:
-                    inside = len(stack)
-                    first = head_start + len(head) - len(head.lstrip())
-                    stack.append((signature, first))
-                else:
-                    stack.append(None)
+        if c in "()" and inside is None:
+            parens += 1 if c == "(" else -1
+        elif c == "{":
+            # The formatter puts a space before a block, none before a value.
+            if inside is None and (parens or (i and not code[i - 1].isspace())):
+                stack.append(VALUE)
+                continue
+            signature = function_head(code[head_start:i]) if inside is None else None
+            if signature:
+                head = code[head_start:i]
+                inside = len(stack)
+                stack.append((signature, i - len(head.lstrip())))
             else:
                 stack.append(None)
             head_start = i + 1
-        elif c == "}":
-            if not stack:
-                continue
+        elif c == "}" and stack:
             top = stack.pop()
+            if top is VALUE:
+                continue
             if inside is not None and len(stack) == inside:
                 (name, parameters), first = top
                 line = code.count("\n", 0, first) + 1
@@ -113,7 +119,7 @@ def functions(text):
                               parameters))
                 inside = None
             head_start = i + 1
-        elif c == ";" and inside is None:
+        elif c == ";" and inside is None and not parens:
             head_start = i + 1
     return found
 
