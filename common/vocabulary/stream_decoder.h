@@ -25,6 +25,9 @@ class StreamDecoder {
                      int32_t trim_bytes = 0);
 
  private:
+  // Appends the bytes of ids to pending_.
+  void Take(absl::Span<const int32_t> ids);
+
   const Vocabulary* vocabulary_;
   bool skip_special_;
   bool at_start_ = true;
