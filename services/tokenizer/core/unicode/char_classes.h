@@ -1,0 +1,59 @@
+#pragma once
+
+// Classes of Unicode 16 characters as published pre-tokenizers use them.
+// Tables are ours (make_class_ranges.py), so no library's version matters.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/vocabulary/utf8.h"
+
+namespace sluice::tokenizer {
+
+// Bits of a class set.
+enum CharClass : uint8_t {
+  kLetter = 1,        // \p{L}
+  kNumber = 2,        // \p{N}
+  kSpace = 4,         // \s
+  kMark = 8,          // \p{M}
+  kPunctuation = 16,  // \p{P}
+  kSymbol = 32,       // \p{S}
+  kWord = 64,         // \w
+  kDigit = 128,       // what the pre-tokenizer Digits cuts at
+};
+
+struct ClassRange {
+  char32_t first;
+  char32_t last;
+  uint8_t classes;
+};
+
+// Threads: immutable after construction.
+class CharClasses {
+ public:
+  CharClasses();
+
+  // The bits of a character; 0 past U+10FFFF.
+  uint8_t Of(char32_t character) const {
+    if (character >= kCodePoints) return 0;
+    return blocks_[block_of_[character >> 8] << 8 | (character & 0xFF)];
+  }
+  // The bits of the character that starts at `at`. REQUIRES: valid UTF-8.
+  uint8_t At(const char* at) const {
+    const auto byte = static_cast<unsigned char>(*at);
+    return byte < 0x80 ? blocks_[byte] : Of(DecodeUtf8(at));
+  }
+  // The ranges with one class, ascending, neighbours joined.
+  static std::vector<ClassRange> RangesOf(CharClass wanted);
+
+ private:
+  static constexpr char32_t kCodePoints = 0x110000;
+
+  std::array<uint16_t, (kCodePoints >> 8)> block_of_;
+  std::vector<uint8_t> blocks_;  // 256 each; the first is that of U+0000
+};
+
+}  // namespace sluice::tokenizer
