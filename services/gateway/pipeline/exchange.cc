@@ -1,0 +1,202 @@
+#include "services/gateway/pipeline/exchange.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "services/gateway/api/validator.h"
+#include "services/gateway/pipeline/backend_status.h"
+
+namespace sluice::gateway {
+
+Exchange::Exchange(ExchangePlan plan, const Clock& clock,
+                   RequestObserver& observer, std::function<void()> on_end)
+    : plan_(std::move(plan)),
+      clock_(clock),
+      observer_(observer),
+      on_end_(std::move(on_end)),
+      answer_(plan_.request_id, plan_.route.model.name, plan_.route.vocabulary),
+      account_(plan_.route_name, plan_.request_id, plan_.route.model.name,
+               plan_.arrival) {}
+
+void Exchange::StartChat(const std::vector<api::ChatMessage>& messages) {
+  KeepTokenizerCall(plan_.route.tokenizer->RenderChat(
+      messages, plan_.deadline,
+      [self = shared_from_this()](absl::StatusOr<std::vector<int32_t>> ids) {
+        self->OnPrompt(std::move(ids));
+      }));
+}
+
+void Exchange::StartText(const std::string& text) {
+  KeepTokenizerCall(plan_.route.tokenizer->Tokenize(
+      text, plan_.deadline,
+      [self = shared_from_this()](absl::StatusOr<std::vector<int32_t>> ids) {
+        self->OnPrompt(std::move(ids));
+      }));
+}
+
+void Exchange::KeepTokenizerCall(std::shared_ptr<Call> call) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!ended_) {
+      tokenizer_call_ = std::move(call);
+      return;
+    }
+  }
+  call->Cancel();
+}
+
+void Exchange::OnPrompt(absl::StatusOr<std::vector<int32_t>> ids) {
+  if (!ids.ok()) return End(FromBackend("tokenizer", ids.status()));
+  const absl::Status fits = api::ValidatePromptTokens(
+      plan_.prompt_field, static_cast<int64_t>(ids->size()),
+      plan_.route.model.context_length);
+  if (!fits.ok()) return End(fits);
+  Observation observation;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    observation = account_.OnPrompt(ids->size(), clock_.Now());
+  }
+  observation.TellTo(observer_);
+  OpenStream(*std::move(ids));
+}
+
+void Exchange::OpenStream(std::vector<int32_t> ids) {
+  std::shared_ptr<GeneratorStream> stream = plan_.route.generator->Generate(
+      {.request_id = plan_.request_id,
+       .number = 1,
+       .prompt_ids = std::move(ids),
+       .params = plan_.params,
+       .vocabulary_hash = plan_.route.model.vocabulary_hash,
+       .deadline = plan_.deadline});
+  bool ended = false;
+  bool read = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    ended = ended_;
+    if (!ended) {
+      stream_ = stream;
+      read = waiting_ != nullptr;
+      waiting_since_ = clock_.Now();
+    }
+  }
+  if (ended) return stream->Cancel();
+  if (read) ReadOn(*stream);
+}
+
+void Exchange::Next(NextCallback done) {
+  absl::StatusOr<std::optional<api::Event>> outcome(std::nullopt);
+  std::shared_ptr<GeneratorStream> stream;
+  {
+    absl::MutexLock lock(&mutex_);
+    SLUICE_CHECK(waiting_ == nullptr, "one Next waits at a time");
+    if (!ended_) {
+      waiting_ = std::move(done);
+      waiting_since_ = clock_.Now();
+      stream = stream_;
+    } else if (!status_.ok()) {
+      outcome = status_;
+    }
+  }
+  // Still ours: the request has ended.
+  if (done != nullptr) return done(std::move(outcome));
+  if (stream != nullptr) ReadOn(*stream);
+}
+
+void Exchange::ReadOn(GeneratorStream& stream) {
+  stream.Read([self = shared_from_this()](
+                  absl::StatusOr<std::optional<GeneratorEvent>> event) {
+    self->OnGeneratorEvent(std::move(event));
+  });
+}
+
+void Exchange::OnGeneratorEvent(
+    absl::StatusOr<std::optional<GeneratorEvent>> event) {
+  if (!event.ok()) return End(FromBackend("generator", event.status()));
+  if (!event->has_value()) return OnGeneratorEnd();
+  Observation observation;
+  absl::StatusOr<api::Event> taken = TakeEvent(*std::move(*event), observation);
+  if (!taken.ok()) return End(taken.status());
+  observation.TellTo(observer_);
+  Deliver(*std::move(taken));
+}
+
+absl::StatusOr<api::Event> Exchange::TakeEvent(GeneratorEvent event,
+                                               Observation& observation) {
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return status_;
+  absl::StatusOr<api::Event> taken = answer_.Take(std::move(event));
+  if (taken.ok()) observation = account_.OnEvent(*taken, clock_.Now());
+  return taken;
+}
+
+void Exchange::OnGeneratorEnd() {
+  bool complete = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    complete = answer_.complete();
+  }
+  End(complete ? absl::OkStatus()
+               : absl::InternalError(
+                     "generator: broke its contract, no Finished at the end"));
+}
+
+void Exchange::Deliver(api::Event event) {
+  NextCallback done;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    done = std::exchange(waiting_, nullptr);
+  }
+  SLUICE_CHECK(done != nullptr, "the Generator is read only for a Next");
+  done(std::optional<api::Event>(std::move(event)));
+}
+
+void Exchange::Cancel(absl::Status why) { End(std::move(why)); }
+
+void Exchange::Tick(Nanos now) {
+  if (now >= plan_.deadline) {
+    return End(absl::DeadlineExceededError(absl::StrCat(
+        "request: took too long, got ", (now - plan_.arrival) / kNanosPerMilli,
+        " ms, limit ", (plan_.deadline - plan_.arrival) / kNanosPerMilli,
+        " ms")));
+  }
+  bool silent = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    silent = waiting_ != nullptr && stream_ != nullptr &&
+             now - waiting_since_ > plan_.max_silence;
+  }
+  if (!silent) return;
+  End(absl::UnavailableError(absl::StrCat("generator: silent for more than ",
+                                          plan_.max_silence / kNanosPerMilli,
+                                          " ms")));
+}
+
+void Exchange::End(absl::Status status) {
+  status = TellWhenToRetry(std::move(status), plan_.retry_delay);
+  NextCallback done;
+  std::shared_ptr<Call> tokenizer_call;
+  std::shared_ptr<GeneratorStream> stream;
+  RequestRecord record;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    ended_ = true;
+    status_ = status;
+    done = std::exchange(waiting_, nullptr);
+    tokenizer_call = std::move(tokenizer_call_);
+    stream = std::move(stream_);
+    record = account_.Close(status.code(), clock_.Now());
+  }
+  if (tokenizer_call != nullptr) tokenizer_call->Cancel();
+  if (stream != nullptr) stream->Cancel();
+  observer_.OnEnd(record);
+  on_end_();
+  if (done == nullptr) return;
+  if (!status.ok()) return done(std::move(status));
+  done(std::optional<api::Event>());
+}
+
+}  // namespace sluice::gateway

@@ -1,0 +1,178 @@
+#include "services/gateway/pipeline/pipeline.h"
+
+#include <gtest/gtest.h>
+
+#include "common/base/error_info.h"
+#include "services/gateway/pipeline/fake_ports.h"
+
+namespace sluice::gateway {
+namespace {
+
+class PipelineTest : public testing::Test {
+ protected:
+  PipelineTest() { options_.max_in_flight = 2; }
+  ~PipelineTest() override {
+    if (pipeline_ != nullptr) pipeline_->CancelAll();
+  }
+
+  Pipeline& pipeline() {
+    if (pipeline_ == nullptr) {
+      pipeline_ = std::make_unique<Pipeline>(
+          options_,
+          PipelineParts{router_, presets_, clock_, random_, observer_});
+    }
+    return *pipeline_;
+  }
+  static api::ChatRequest Chat() {
+    api::ChatRequest request;
+    request.messages = {{"user", "hi"}};
+    return request;
+  }
+  absl::Status StartStatus(api::ChatRequest request) {
+    return pipeline().Start("test", std::move(request)).status();
+  }
+  // Params that went to the Generator.
+  api::SamplingParams Sent(api::ChatRequest request) {
+    const auto exchange = pipeline().Start("test", std::move(request));
+    EXPECT_TRUE(exchange.ok()) << exchange.status();
+    (*exchange)->Cancel();
+    return router_.generator->last_attempt().params;
+  }
+
+  PipelineOptions options_;
+  FakeClock clock_;
+  FakeRouter router_;
+  FakeObserver observer_;
+  SeededRandom random_{1};
+  PresetCatalog presets_ = PresetCatalog::BuiltIn();
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(PipelineTest, SeedIsDrawnOnlyWhenNoneIsGiven) {
+  api::ChatRequest request = Chat();
+  request.options.params.seed = ~uint64_t{0};
+  EXPECT_EQ(Sent(request).seed, ~uint64_t{0});
+  const auto first = Sent(Chat()).seed;
+  const auto second = Sent(Chat()).seed;
+  ASSERT_TRUE(first.has_value());
+  EXPECT_NE(first, second);
+  EXPECT_LT(*first, uint64_t{1} << 53);
+}
+
+TEST_F(PipelineTest, PresetAndModelFillInWhatTheRequestLeavesOpen) {
+  router_.model.default_params.top_p = 0.5;
+  router_.model.default_params.min_new_tokens = 1;
+  api::ChatRequest request = Chat();
+  request.options.preset = "speed";
+  request.options.params.top_k = 3;
+  const api::SamplingParams sent = Sent(request);
+  EXPECT_EQ(sent.top_k, 3);
+  EXPECT_EQ(sent.top_p, 0.8);
+  EXPECT_EQ(sent.min_new_tokens, 1);
+  EXPECT_FALSE(Sent(Chat()).top_k.has_value());
+}
+
+TEST_F(PipelineTest, RequestsPastTheBoundAreRefusedAndToldWhenToRetry) {
+  const auto first = pipeline().Start("test", Chat());
+  const auto second = pipeline().Start("test", Chat());
+  ASSERT_TRUE(first.ok() && second.ok());
+  const absl::Status third = StartStatus(Chat());
+  EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(third.message(),
+            "gateway: too many requests in flight, got 3, limit 2");
+  EXPECT_EQ(RetryDelayOf(third), kNanosPerSecond);
+  EXPECT_EQ(ReasonOf(third), kReasonQueueFull);
+  (*first)->Cancel();
+  EXPECT_EQ(pipeline().in_flight(), 1u);
+  EXPECT_TRUE(StartStatus(Chat()).ok());
+  EXPECT_EQ(observer_.admitted(), 3);
+}
+
+TEST_F(PipelineTest, SameRequestIdInFlightIsRefusedAndFreeAfterwards) {
+  api::ChatRequest request = Chat();
+  request.options.request_id = "mine";
+  const auto first = pipeline().Start("test", request);
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(StartStatus(request).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_FALSE(router_.generator->last_stream()->cancelled());
+  (*first)->Cancel();
+  EXPECT_TRUE(StartStatus(request).ok());
+}
+
+TEST_F(PipelineTest, RefusalsAreRecordedWithTheirCode) {
+  api::ChatRequest bad = Chat();
+  bad.options.params.top_p = 2;
+  EXPECT_EQ(StartStatus(bad).code(), absl::StatusCode::kInvalidArgument);
+  bad = Chat();
+  bad.options.preset = "fast";
+  EXPECT_EQ(StartStatus(bad).code(), absl::StatusCode::kNotFound);
+  bad = Chat();
+  bad.options.model = "gpt";
+  EXPECT_EQ(StartStatus(bad).code(), absl::StatusCode::kNotFound);
+  router_.failure = absl::UnavailableError("no pair");
+  const absl::Status none = StartStatus(Chat());
+  EXPECT_EQ(none.code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(RetryDelayOf(none).has_value());
+  const auto records = observer_.records();
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[0].code, absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(records[3].code, absl::StatusCode::kUnavailable);
+  for (const RequestRecord& record : records) EXPECT_FALSE(record.admitted);
+  EXPECT_EQ(observer_.admitted(), 0);
+  EXPECT_EQ(pipeline().in_flight(), 0u);
+}
+
+TEST_F(PipelineTest, ModelLimitsAreJudgedOnTheCompleteParameters) {
+  api::ChatRequest request = Chat();
+  request.options.params.max_new_tokens = 101;
+  EXPECT_EQ(StartStatus(request).message(),
+            "max_new_tokens: out of range, got 101, limit 1 to 100");
+  request.options.params.max_new_tokens = 100;
+  request.options.params.stop_token_ids = {257};
+  EXPECT_EQ(StartStatus(request).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(PipelineTest, TimeoutIsTheClientsWithinTheLimit) {
+  const auto deadline_of = [this](std::optional<Nanos> timeout) {
+    api::ChatRequest request = Chat();
+    request.options.timeout = timeout;
+    Sent(request);
+    return router_.generator->last_attempt().deadline - clock_.Now();
+  };
+  EXPECT_EQ(deadline_of(std::nullopt), 120 * kNanosPerSecond);
+  EXPECT_EQ(deadline_of(5 * kNanosPerSecond), 5 * kNanosPerSecond);
+  EXPECT_EQ(deadline_of(9'999 * kNanosPerSecond), 600 * kNanosPerSecond);
+}
+
+TEST_F(PipelineTest, TickEndsWhatIsPastItsDeadline) {
+  const auto exchange = pipeline().Start("test", Chat());
+  ASSERT_TRUE(exchange.ok());
+  clock_.Advance(120 * kNanosPerSecond);
+  pipeline().Tick();
+  EXPECT_EQ(pipeline().in_flight(), 0u);
+  EXPECT_EQ(observer_.records()[0].code, absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(PipelineTest, DrainRefusesNewRequestsAndKeepsRunningOnes) {
+  const auto running = pipeline().Start("test", Chat());
+  ASSERT_TRUE(running.ok());
+  pipeline().BeginDrain();
+  const absl::Status refused = StartStatus(Chat());
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(ReasonOf(refused), kReasonDraining);
+  EXPECT_EQ(pipeline().in_flight(), 1u);
+  pipeline().CancelAll();
+  EXPECT_EQ(pipeline().in_flight(), 0u);
+}
+
+TEST_F(PipelineTest, CompletionSendsThePromptAsItIs) {
+  api::CompletionRequest request;
+  request.prompt = "raw";
+  const auto exchange = pipeline().Start("test", request);
+  ASSERT_TRUE(exchange.ok());
+  EXPECT_EQ(router_.generator->last_attempt().prompt_ids, IdsOf("raw"));
+  (*exchange)->Cancel();
+}
+
+}  // namespace
+}  // namespace sluice::gateway
