@@ -1,0 +1,236 @@
+#include "services/generator/kernels/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "services/generator/kernels/bf16.h"
+#include "services/generator/kernels/huge_buffer.h"
+#include "services/generator/kernels/kernel_set.h"
+
+namespace sluice::generator::kernels {
+namespace {
+
+std::vector<float> RandomFloats(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> out(count);
+  for (float& value : out) value = normal(random);
+  return out;
+}
+
+// One KV head in blocks from last to first; what was never written is NaN, so
+// that whatever uses it shows.
+struct Cache {
+  Cache(KvFormat format, int32_t block_size, int32_t head_dim,
+        int32_t positions, const KernelSet& kernels)
+      : keys(RandomFloats(static_cast<size_t>(positions) * head_dim, 11)),
+        values(RandomFloats(static_cast<size_t>(positions) * head_dim, 12)) {
+    view.layout = {format, block_size, head_dim};
+    const int32_t blocks = (positions + block_size - 1) / block_size;
+    memory = *HugeBuffer::Allocate(view.layout.head_bytes() * blocks);
+    for (size_t i = 0; i < memory.size() / 2; ++i) {
+      reinterpret_cast<uint16_t*>(memory.bytes())[i] = 0x7fc0;
+    }
+    for (int32_t b = 0; b < blocks; ++b) table.push_back(blocks - 1 - b);
+    view.base = memory.bytes();
+    view.block_stride = view.layout.head_bytes();
+    view.block_table = table.data();
+    for (int32_t p = 0; p < positions; ++p) {
+      kernels.kv_write(view, p, &keys[static_cast<size_t>(p) * head_dim],
+                       &values[static_cast<size_t>(p) * head_dim]);
+    }
+  }
+
+  double Stored(float value) const {
+    return view.layout.format == KvFormat::kF32
+               ? value
+               : Bf16ToFloat(FloatToBf16(value));
+  }
+
+  std::vector<float> keys, values;
+  HugeBuffer memory;
+  std::vector<int32_t> table;
+  KvHeadView view;
+};
+
+// Softmax attention in doubles over all positions at once.
+std::vector<double> Naive(const Cache& cache, const float* q, int32_t length,
+                          double scale) {
+  const int32_t dim = cache.view.layout.head_dim;
+  std::vector<double> scores(length);
+  double max = -std::numeric_limits<double>::infinity();
+  for (int32_t p = 0; p < length; ++p) {
+    for (int32_t d = 0; d < dim; ++d) {
+      scores[p] += scale * q[d] * cache.Stored(cache.keys[p * dim + d]);
+    }
+    max = std::max(max, scores[p]);
+  }
+  double sum = 0;
+  std::vector<double> out(dim);
+  for (int32_t p = 0; p < length; ++p) {
+    const double weight = std::exp(scores[p] - max);
+    sum += weight;
+    for (int32_t d = 0; d < dim; ++d) {
+      out[d] += weight * cache.Stored(cache.values[p * dim + d]);
+    }
+  }
+  for (double& value : out) value /= sum;
+  return out;
+}
+
+class AttentionTest
+    : public testing::TestWithParam<std::tuple<CpuIsa, KvFormat>> {
+ protected:
+  void SetUp() override {
+    if (!CpuSupports(isa())) {
+      GTEST_SKIP() << "this processor lacks " << CpuIsaName(isa());
+    }
+    kernels_ = KernelsFor(isa());
+  }
+  CpuIsa isa() const { return std::get<0>(GetParam()); }
+  KvFormat format() const { return std::get<1>(GetParam()); }
+
+  KernelSet kernels_;
+};
+
+struct Case {
+  int32_t block_size, head_dim, group, first_position, rows;
+};
+
+const Case kCases[] = {{16, 2, 1, 0, 1},    {16, 64, 1, 0, 5},
+                       {32, 64, 4, 63, 1},  {32, 64, 7, 64, 3},
+                       {48, 80, 3, 100, 9}, {32, 128, 6, 500, 1},
+                       {64, 10, 2, 60, 70}, {32, 96, 1, 127, 2}};
+
+TEST_P(AttentionTest, EqualsTheScalarOracleToTheBit) {
+  for (const Case& c : kCases) {
+    const Cache cache(format(), c.block_size, c.head_dim,
+                      c.first_position + c.rows, kernels_);
+    const int64_t stride = c.group * c.head_dim + 3;
+    const auto q = RandomFloats(stride * c.rows, 13);
+    std::vector<float> expected(q.size()), actual(q.size());
+    AttentionCall call{cache.view,       q.data(), stride,          c.group,
+                       c.first_position, 0.3f,     expected.data(), stride};
+    AttentionScalar(call, 0, c.rows * c.group);
+    call.out = actual.data();
+    kernels_.attention(call, 0, c.rows * c.group);
+    EXPECT_EQ(actual, expected) << c.head_dim << " " << c.first_position;
+  }
+}
+
+// A score is off by at most gamma_d |q||k| scale, which a weight feels as a
+// factor; the weighted mean adds gamma_n of its own. 1e-5 of the largest value
+// bounds both generously for these sizes (d <= 128, n <= 501).
+TEST_P(AttentionTest, IsCloseToNaiveAttentionInDoubles) {
+  for (const Case& c : kCases) {
+    const Cache cache(format(), c.block_size, c.head_dim,
+                      c.first_position + c.rows, kernels_);
+    const int64_t stride = c.group * c.head_dim;
+    const auto q = RandomFloats(stride * c.rows, 14);
+    const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+    std::vector<float> out(q.size());
+    kernels_.attention({cache.view, q.data(), stride, c.group, c.first_position,
+                        scale, out.data(), stride},
+                       0, c.rows * c.group);
+    for (int32_t v = 0; v < c.rows * c.group; ++v) {
+      const auto expected =
+          Naive(cache, q.data() + static_cast<size_t>(v) * c.head_dim,
+                c.first_position + v / c.group + 1, scale);
+      for (int32_t d = 0; d < c.head_dim; ++d) {
+        ASSERT_NEAR(out[static_cast<size_t>(v) * c.head_dim + d], expected[d],
+                    5e-5)
+            << v << " " << d;
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, AVectorDoesNotDependOnItsCompanyOrTheChunking) {
+  const int32_t dim = 64, group = 3, positions = 150;
+  const Cache cache(format(), 32, dim, positions, kernels_);
+  const int64_t stride = group * dim;
+  const auto q = RandomFloats(stride * positions, 15);
+  std::vector<float> whole(q.size());
+  kernels_.attention(
+      {cache.view, q.data(), stride, group, 0, 0.125f, whole.data(), stride}, 0,
+      positions * group);
+  for (int32_t chunk : {1, 2, 7, 64}) {
+    std::vector<float> parts(q.size());
+    for (int32_t first = 0; first < positions; first += chunk) {
+      const int32_t rows = std::min(chunk, positions - first);
+      const AttentionCall call{
+          cache.view, q.data() + first * stride,     stride, group, first,
+          0.125f,     parts.data() + first * stride, stride};
+      const int32_t middle = rows * group / 2;
+      kernels_.attention(call, 0, middle);
+      kernels_.attention(call, middle, rows * group);
+    }
+    EXPECT_EQ(parts, whole) << chunk;
+  }
+}
+
+TEST_P(AttentionTest, BlockSizeDoesNotChangeBits) {
+  const int32_t dim = 32, positions = 130;
+  const auto q = RandomFloats(dim, 16);
+  std::vector<std::vector<float>> outs;
+  for (int32_t block_size : {16, 32, 48, 64, 128}) {
+    const Cache cache(format(), block_size, dim, positions, kernels_);
+    std::vector<float> out(dim);
+    kernels_.attention(
+        {cache.view, q.data(), dim, 1, positions - 1, 0.2f, out.data(), dim}, 0,
+        1);
+    outs.push_back(out);
+    EXPECT_EQ(outs.back(), outs.front()) << block_size;
+  }
+}
+
+TEST_P(AttentionTest, KvWriteStoresTheSameBytesAsTheScalarOne) {
+  for (int32_t dim : {2, 10, 64, 100}) {
+    const Cache ours(format(), 32, dim, 40, kernels_);
+    const Cache oracle(format(), 32, dim, 40, KernelsFor(CpuIsa::kScalar));
+    const KvLayout& layout = ours.view.layout;
+    for (int32_t p = 0; p < 40; ++p) {
+      const int64_t block = ours.table[p / 32] * layout.head_bytes();
+      const int32_t slot = p % 32;
+      for (int32_t d = 0; d < dim; ++d) {
+        const int64_t key =
+            block + layout.element_bytes() *
+                        (static_cast<int64_t>(slot / 16) * dim * 16 + d * 16 +
+                         slot % 16);
+        const int64_t value =
+            block + layout.value_offset() +
+            layout.element_bytes() * (slot * layout.value_stride() + d);
+        for (int64_t at : {key, value}) {
+          ASSERT_EQ(
+              std::memcmp(ours.memory.bytes() + at, oracle.memory.bytes() + at,
+                          layout.element_bytes()),
+              0)
+              << dim << " " << p << " " << d;
+        }
+      }
+    }
+  }
+}
+
+std::string NameOf(
+    const testing::TestParamInfo<std::tuple<CpuIsa, KvFormat>>& info) {
+  return std::string(CpuIsaName(std::get<0>(info.param))) +
+         (std::get<1>(info.param) == KvFormat::kF32 ? "F32" : "Bf16");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, AttentionTest,
+    testing::Combine(testing::Values(CpuIsa::kScalar, CpuIsa::kAvx2,
+                                     CpuIsa::kAvx512),
+                     testing::Values(KvFormat::kF32, KvFormat::kBf16)),
+    NameOf);
+
+}  // namespace
+}  // namespace sluice::generator::kernels

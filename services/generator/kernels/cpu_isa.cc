@@ -1,0 +1,57 @@
+#include "services/generator/kernels/cpu_isa.h"
+
+#include <array>
+
+namespace sluice::generator::kernels {
+namespace {
+
+constexpr std::array kAll = {CpuIsa::kScalar, CpuIsa::kAvx2, CpuIsa::kAvx512};
+
+}  // namespace
+
+std::string_view CpuIsaName(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::kScalar:
+      return "scalar";
+    case CpuIsa::kAvx2:
+      return "avx2";
+    case CpuIsa::kAvx512:
+      return "avx512";
+  }
+  return "";
+}
+
+std::optional<CpuIsa> CpuIsaFromName(std::string_view name) {
+  for (CpuIsa isa : kAll) {
+    if (CpuIsaName(isa) == name) return isa;
+  }
+  return std::nullopt;
+}
+
+// The builtin reads cpuid and, through xgetbv, whether the operating system
+// saves the wide registers.
+bool CpuSupports(CpuIsa isa) {
+  __builtin_cpu_init();
+  switch (isa) {
+    case CpuIsa::kScalar:
+      return true;
+    case CpuIsa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case CpuIsa::kAvx512:
+      return CpuSupports(CpuIsa::kAvx2) && __builtin_cpu_supports("avx512f") &&
+             __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq");
+  }
+  return false;
+}
+
+CpuIsa BestCpuIsa() {
+  CpuIsa best = CpuIsa::kScalar;
+  for (CpuIsa isa : kAll) {
+    if (CpuSupports(isa)) best = isa;
+  }
+  return best;
+}
+
+}  // namespace sluice::generator::kernels

@@ -1,0 +1,26 @@
+#include "services/generator/kernels/kernel_set.h"
+
+namespace sluice::generator::kernels {
+
+KernelSet KernelsFor(CpuIsa isa) {
+  KernelSet set{.linear = LinearScalar,
+                .attention = AttentionScalar,
+                .rms_norm = RmsNormScalar,
+                .rope = RopeScalar,
+                .swiglu = SwigluScalar,
+                .kv_write = KvWriteScalar};
+  if (isa == CpuIsa::kScalar) return set;
+  set = {.linear = LinearAvx2,
+         .attention = AttentionAvx2,
+         .rms_norm = RmsNormAvx2,
+         .rope = RopeAvx2,
+         .swiglu = SwigluAvx2,
+         .kv_write = KvWriteAvx2};
+  if (isa == CpuIsa::kAvx2) return set;
+  // The other operators are too short to gain from wider registers.
+  set.linear = LinearAvx512;
+  set.attention = AttentionAvx512;
+  return set;
+}
+
+}  // namespace sluice::generator::kernels

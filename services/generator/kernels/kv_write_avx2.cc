@@ -1,0 +1,76 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "services/generator/kernels/kv_write.h"
+
+namespace sluice::generator::kernels {
+namespace {
+
+// Eight floats as bf16, to nearest even; a NaN stays one.
+inline __m128i Round8(__m256 x) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i odd =
+      _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_srli_epi32(
+      _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))),
+      16);
+  const __m256i quiet =
+      _mm256_or_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(0x40));
+  const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i picked = _mm256_blendv_epi8(rounded, quiet, is_nan);
+  return _mm_packus_epi32(_mm256_castsi256_si128(picked),
+                          _mm256_extracti128_si256(picked, 1));
+}
+
+inline __m256 LoadPart(const float* from, int32_t count) {
+  if (count >= 8) return _mm256_loadu_ps(from);
+  float part[8] = {};
+  for (int32_t i = 0; i < count; ++i) part[i] = from[i];
+  return _mm256_loadu_ps(part);
+}
+
+// The values' rows are padded to 16, so whole registers fit.
+void WriteBf16(int32_t head_dim, const float* key, const float* value,
+               uint16_t* keys, uint16_t* values) {
+  for (int32_t d = 0; d < head_dim; d += 8) {
+    const int32_t left = head_dim - d;
+    alignas(16) uint16_t rounded[8];
+    _mm_store_si128(reinterpret_cast<__m128i*>(rounded),
+                    Round8(LoadPart(key + d, left)));
+    for (int32_t i = 0; i < 8 && i < left; ++i) {
+      keys[static_cast<ptrdiff_t>(d + i) * kKeyGroup] = rounded[i];
+    }
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(values + d),
+                     Round8(LoadPart(value + d, left)));
+  }
+}
+
+}  // namespace
+
+void KvWriteAvx2(const KvHeadView& kv, int32_t position, const float* key,
+                 const float* value) {
+  const KvLayout& layout = kv.layout;
+  const int32_t slot = position % layout.block_size;
+  const int64_t block = kv.block_table[position / layout.block_size];
+  uint8_t* base = kv.base + block * kv.block_stride;
+  const int64_t key_at =
+      static_cast<int64_t>(slot / kKeyGroup) * layout.head_dim * kKeyGroup +
+      slot % kKeyGroup;
+  const int64_t value_at = slot * layout.value_stride();
+  if (layout.format == KvFormat::kBf16) {
+    WriteBf16(
+        layout.head_dim, key, value, reinterpret_cast<uint16_t*>(base) + key_at,
+        reinterpret_cast<uint16_t*>(base + layout.value_offset()) + value_at);
+    return;
+  }
+  float* keys = reinterpret_cast<float*>(base) + key_at;
+  float* values = reinterpret_cast<float*>(base + layout.value_offset());
+  for (int32_t d = 0; d < layout.head_dim; ++d) {
+    keys[static_cast<ptrdiff_t>(d) * kKeyGroup] = key[d];
+    values[value_at + d] = value[d];
+  }
+}
+
+}  // namespace sluice::generator::kernels

@@ -1,0 +1,88 @@
+#include "services/generator/kernels/thread_pool.h"
+
+#include <immintrin.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+
+namespace sluice::generator::kernels {
+namespace {
+
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t));
+
+void FutexWait(std::atomic<uint32_t>& word, uint32_t old) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAIT_PRIVATE,
+          old, nullptr, nullptr, 0);
+}
+
+void FutexWakeAll(std::atomic<uint32_t>& word) {
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&word), FUTEX_WAKE_PRIVATE,
+          INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace
+
+void Gate::Wait(uint32_t old, int spin_turns) {
+  for (int turn = 0; turn < spin_turns; ++turn) {
+    if (value_.load(std::memory_order_acquire) != old) return;
+    _mm_pause();
+  }
+  // Announced before the kernel compares the value: either Advance sees the
+  // sleeper or the kernel sees the new value.
+  sleepers_.fetch_add(1);
+  while (value_.load() == old) FutexWait(value_, old);
+  sleepers_.fetch_sub(1);
+}
+
+void Gate::Advance() {
+  value_.fetch_add(1);
+  if (sleepers_.load() > 0) FutexWakeAll(value_);
+}
+
+ThreadPool::ThreadPool(const ThreadPoolOptions& options) : options_(options) {
+  options_.threads = std::max(1, options_.threads);
+  threads_.reserve(options_.threads - 1);
+  for (int i = 1; i < options_.threads; ++i) {
+    threads_.emplace_back([this, i] { Loop(i); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  stop_ = true;
+  jobs_.Advance();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::RunErased(JobFn job, const void* context) {
+  job_ = job;
+  context_ = context;
+  jobs_.Advance();
+  Worker worker(this, 0);
+  job(context, worker);
+  Barrier();
+}
+
+void ThreadPool::Loop(int index) {
+  Worker worker(this, index);
+  for (uint32_t seen = 0;; ++seen) {
+    jobs_.Wait(seen, options_.spin_turns);
+    if (stop_) return;
+    job_(context_, worker);
+    Barrier();
+  }
+}
+
+void ThreadPool::Barrier() {
+  const uint32_t generation = barrier_.value();
+  if (arrived_.fetch_add(1) + 1 < options_.threads) {
+    barrier_.Wait(generation, options_.spin_turns);
+    return;
+  }
+  arrived_.store(0, std::memory_order_relaxed);
+  next_.store(0, std::memory_order_relaxed);
+  barrier_.Advance();
+}
+
+}  // namespace sluice::generator::kernels
