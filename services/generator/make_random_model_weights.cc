@@ -12,7 +12,10 @@ namespace {
 
 constexpr float kEmbeddingDeviation = 0.02f;
 constexpr float kNormDeviation = 0.1f;
-constexpr float kBiasDeviation = 0.3f;
+constexpr float kBiasDeviation = 0.1f;
+// Attention of a trained model prefers some positions: its scores spread more
+// than by one.
+constexpr float kScoreGain = 1.5f;
 
 // Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators"
 // (2014), the output function of SplitMix64.
@@ -74,6 +77,9 @@ WeightDistribution DistributionOf(std::string_view tensor,
   if (EndsWith(tensor, ".bias")) return {0.0f, kBiasDeviation};
   if (tensor == "model.embed_tokens.weight" || tensor == "lm_head.weight") {
     return {0.0f, kEmbeddingDeviation};
+  }
+  if (EndsWith(tensor, "q_proj.weight") || EndsWith(tensor, "k_proj.weight")) {
+    return {0.0f, kScoreGain * InverseSqrt(config.hidden_size)};
   }
   if (EndsWith(tensor, "o_proj.weight")) {
     return {0.0f, InverseSqrt(config.query_size())};
