@@ -43,6 +43,11 @@ struct Ports {
   int ops = 0;
 };
 
+int Refuse(const absl::Status& status) {
+  std::cerr << "sluice up: " << status.message() << std::endl;
+  return 1;
+}
+
 bool IsFree(uint32_t address, int port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return false;
@@ -279,7 +284,7 @@ int Launch::Run() {
     if (options_.exec.empty()) PrintBanner();
     exit_code = AwaitEnd();
   } else {
-    std::cerr << "sluice up: " << status.message() << std::endl;
+    Refuse(status);
   }
   supervisor_.StopAll(milliseconds(options_.stop_grace_ms));
   return exit_code;
@@ -309,13 +314,11 @@ absl::StatusOr<fs::path> LogDirectory(const UpOptions& options) {
 }  // namespace
 
 int RunUp(const UpOptions& options) {
-  absl::StatusOr<fs::path> directory = LogDirectory(options);
-  absl::StatusOr<Supervisor> supervisor = directory.status();
-  if (directory.ok()) supervisor = Supervisor::Create(directory->string());
-  if (!supervisor.ok()) {
-    std::cerr << "sluice up: " << supervisor.status().message() << std::endl;
-    return 1;
-  }
+  const absl::StatusOr<fs::path> directory = LogDirectory(options);
+  if (!directory.ok()) return Refuse(directory.status());
+  absl::StatusOr<Supervisor> supervisor =
+      Supervisor::Create(directory->string());
+  if (!supervisor.ok()) return Refuse(supervisor.status());
   return Launch(options, *std::move(supervisor), *directory).Run();
 }
 
