@@ -53,6 +53,12 @@ std::vector<char*> Pointers(std::vector<std::string>& strings) {
   return pointers;
 }
 
+SupervisorEvent EventOf(SupervisorEvent::Kind kind) {
+  SupervisorEvent event;
+  event.kind = kind;
+  return event;
+}
+
 void Drain(int fd) {
   std::array<char, 4096> buffer;
   while (read(fd, buffer.data(), buffer.size()) > 0) {
@@ -159,17 +165,17 @@ SupervisorEvent Supervisor::Wait(
     if (fds[0].revents & POLLIN) {
       signalfd_siginfo info;
       while (read(signal_fd_, &info, sizeof(info)) == sizeof(info)) {
-        if (info.ssi_signo != SIGCHLD) return {.kind = Kind::kSignal};
+        if (info.ssi_signo != SIGCHLD) return EventOf(Kind::kSignal);
       }
       continue;  // a child ended: reaped at the top
     }
     if (fds[1].revents & POLLIN) {
       Drain(inotify_fd_);
-      return {.kind = Kind::kFileChange};
+      return EventOf(Kind::kFileChange);
     }
     if (fds[2].revents & POLLIN) {
       Drain(wake_fd_);
-      return {.kind = Kind::kWake};
+      return EventOf(Kind::kWake);
     }
   }
 }
