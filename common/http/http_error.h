@@ -17,6 +17,8 @@ std::string ErrorJson(const absl::Status& status);
 // That body with the HTTP status of the table; Retry-After when the status has
 // a retry delay (whole seconds, rounded up, at least 1).
 HttpResponse ErrorResponse(const absl::Status& status);
+// The same with an HTTP status that the table does not have, such as 413.
+HttpResponse ErrorResponse(int http_status, const absl::Status& status);
 
 // One server-sent event: "event:" when `event` is not empty, one "data:" line
 // per line of `data`, an empty line.

@@ -1,0 +1,69 @@
+#include "common/http/service_process.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "absl/time/clock.h"
+#include "common/base/clock.h"
+#include "common/base/ports_file.h"
+#include "common/base/status_macros.h"
+
+namespace sluice {
+namespace {
+
+BoundPorts PortsOf(const ServiceParts& parts) {
+  BoundPorts ports;
+  if (parts.rpc != nullptr) ports.grpc = parts.rpc->port();
+  if (parts.http != nullptr) ports.http = parts.http->port();
+  if (parts.ops != nullptr) ports.ops = parts.ops->port();
+  return ports;
+}
+
+void LogReady(const BoundPorts& ports, Logger& log) {
+  log.Info("ready", {{"grpc_port", int{ports.grpc.value_or(0)}},
+                     {"http_port", int{ports.http.value_or(0)}},
+                     {"ops_port", int{ports.ops.value_or(0)}}});
+}
+
+void Drain(const ServiceParts& parts, const ServiceProcessOptions& options) {
+  const MonotonicClock clock;
+  if (parts.on_drain) parts.on_drain();
+  if (parts.rpc != nullptr) parts.rpc->StopServing();
+  // Time for balancers to notice; a second signal ends the process anyway.
+  absl::SleepFor(absl::Milliseconds(options.drain_delay_ms));
+  const Nanos end = clock.Now() + options.drain_grace_ms * kNanosPerMilli;
+  if (parts.http != nullptr) parts.http->StopAccepting();
+  if (parts.rpc != nullptr) {
+    parts.rpc->Shutdown(std::max<Nanos>(end - clock.Now(), 0));
+  }
+  if (parts.http != nullptr) {
+    parts.http->Shutdown(std::max<Nanos>(end - clock.Now(), 0));
+  }
+  if (parts.ops != nullptr) parts.ops->Shutdown();
+}
+
+}  // namespace
+
+absl::Status RunUntilStopped(const ServiceParts& parts,
+                             const ServiceProcessOptions& options,
+                             StopSignal& stop, Logger& log) {
+  const BoundPorts ports = PortsOf(parts);
+  RETURN_IF_ERROR(WritePortsFile(options.ports_file, ports));
+  LogReady(ports, log);
+  stop.Wait();
+  log.Info("draining", {{"drain_delay_ms", options.drain_delay_ms},
+                        {"drain_grace_ms", options.drain_grace_ms}});
+  Drain(parts, options);
+  log.Info("stopped");
+  return absl::OkStatus();
+}
+
+int ExitCode(const absl::Status& status) {
+  if (status.ok()) return 0;
+  const absl::string_view message = status.message();
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()),
+               message.data());
+  return 1;
+}
+
+}  // namespace sluice
