@@ -1,16 +1,9 @@
 #include "common/modelfiles/directory.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
-#include <system_error>
 
-#include "absl/cleanup/cleanup.h"
-#include "absl/strings/str_cat.h"
+#include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/json.h"
 
@@ -18,10 +11,6 @@ namespace sluice {
 namespace {
 
 constexpr int64_t kMaxTokenId = (int64_t{1} << 24) - 1;
-
-std::string ErrnoText(int error) {
-  return std::generic_category().message(error);
-}
 
 absl::Status AddEosIds(const std::string& path, std::vector<int32_t>& ids) {
   absl::StatusOr<JsonDocument> document =
@@ -40,22 +29,6 @@ absl::Status AddEosIds(const std::string& path, std::vector<int32_t>& ids) {
   return absl::OkStatus();
 }
 
-absl::Status ReadAll(int fd, const std::string& name, std::string& out) {
-  size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got = ::read(fd, out.data() + done, out.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, ": cannot read it, ", ErrnoText(errno)));
-    }
-    if (got == 0) break;
-    done += static_cast<size_t>(got);
-  }
-  out.resize(done);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 std::string FileName(const std::string& path) {
@@ -64,28 +37,7 @@ std::string FileName(const std::string& path) {
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
                                           size_t max_bytes) {
-  const std::string name = FileName(path);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) {
-    const std::string message =
-        absl::StrCat(name, ": cannot open ", path, ", ", ErrnoText(errno));
-    return errno == ENOENT || errno == ENOTDIR
-               ? absl::NotFoundError(message)
-               : absl::InvalidArgumentError(message);
-  }
-  absl::Cleanup close = [fd] { ::close(fd); };
-  struct stat info {};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, ": not a regular file, got ", path));
-  }
-  if (static_cast<uint64_t>(info.st_size) > max_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, ": too long, got ", info.st_size, " bytes, limit ", max_bytes));
-  }
-  std::string out(static_cast<size_t>(info.st_size), '\0');
-  RETURN_IF_ERROR(ReadAll(fd, name, out));
-  return out;
+  return ReadFile(path, static_cast<int64_t>(max_bytes));
 }
 
 absl::StatusOr<std::vector<int32_t>> ReadEosIds(const std::string& directory) {

@@ -11,8 +11,7 @@
 
 namespace sluice {
 
-// The bytes of a regular file. Errors: NOT_FOUND, INVALID_ARGUMENT (not a
-// regular file, more than max_bytes), the messages name the file's last part.
+// The bytes of a regular file. Errors: as ReadFile of common/base/file.h.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
                                           size_t max_bytes);
 

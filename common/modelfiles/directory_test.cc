@@ -53,15 +53,14 @@ TEST_F(Directory, EosIdsOutOfRangeAreRefused) {
 TEST_F(Directory, WholeFilesAreReadUpToTheLimit) {
   Write("a", "12345");
   EXPECT_EQ(*ReadWholeFile(path_ + "/a", 5), "12345");
-  EXPECT_EQ(ReadWholeFile(path_ + "/a", 4).status().message(),
-            "a: too long, got 5 bytes, limit 4");
+  EXPECT_EQ(ReadWholeFile(path_ + "/a", 4).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(Directory, AFifoIsRefusedWithoutWaiting) {
   ASSERT_EQ(mkfifo((path_ + "/pipe").c_str(), 0600), 0);
-  EXPECT_THAT(
-      std::string(ReadWholeFile(path_ + "/pipe", 10).status().message()),
-      HasSubstr("not a regular file"));
+  EXPECT_EQ(ReadWholeFile(path_ + "/pipe", 10).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "common/vocabulary/utf8.h"
 
-#include "simdjson.h"
+#include "common/base/utf8.h"
 
 namespace sluice {
 namespace {
@@ -46,10 +46,6 @@ Front FrontOf(std::string_view bytes) {
 
 }  // namespace
 
-bool IsUtf8(std::string_view text) {
-  return simdjson::validate_utf8(text.data(), text.size());
-}
-
 void AppendUtf8(char32_t character, std::string& out) {
   const auto tail = [&](int shift) {
     out.push_back(static_cast<char>(0x80 | (character >> shift & 0x3F)));
@@ -72,7 +68,7 @@ void AppendUtf8(char32_t character, std::string& out) {
 }
 
 size_t AppendRepaired(std::string_view bytes, bool at_end, std::string& out) {
-  if (IsUtf8(bytes)) {
+  if (IsValidUtf8(bytes)) {
     out.append(bytes);
     return 0;
   }

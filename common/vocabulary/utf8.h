@@ -1,7 +1,7 @@
 #pragma once
 
-// UTF-8: checks, decoding of what is known to be valid, and repair as WHATWG
-// decoders do it (one U+FFFD for every maximal invalid part).
+// UTF-8: decoding of what is known to be valid, and repair as WHATWG decoders
+// do it (one U+FFFD for every maximal invalid part).
 
 #include <cstddef>
 #include <string>
@@ -10,9 +10,6 @@
 namespace sluice {
 
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
-
-// No surrogates, nothing overlong, nothing past U+10FFFF.
-bool IsUtf8(std::string_view text);
 
 // Bytes of the character that starts with `lead`. REQUIRES: a lead byte of
 // valid UTF-8.

@@ -40,11 +40,12 @@ void AddedTokens::Insert(std::string_view content, int32_t token) {
   if (ends_[node] == kNone) ends_[node] = token;
 }
 
-AddedTokens::Hit AddedTokens::LongestAt(std::string_view text,
-                                        size_t at) const {
+AddedTokens::Hit AddedTokens::LongestAt(std::string_view text, size_t at,
+                                        size_t limit) const {
   Hit hit{at, kNone};
+  if (!starts_[static_cast<uint8_t>(text[at])]) return hit;
   uint32_t node = 0;
-  for (size_t i = at; i < text.size(); ++i) {
+  for (size_t i = at; i < limit; ++i) {
     auto child = children_.find(Edge(node, text[i]));
     if (child == children_.end()) break;
     node = child->second;
@@ -53,8 +54,13 @@ AddedTokens::Hit AddedTokens::LongestAt(std::string_view text,
   return hit;
 }
 
-bool AddedTokens::IsWordBefore(std::string_view text, size_t at) const {
-  return at > 0 && classes_.At(text.data() + CharacterBefore(text, at)) & kWord;
+bool AddedTokens::IsWordAround(std::string_view text, size_t begin,
+                               size_t end) const {
+  const auto is_word = [&](size_t at) {
+    return (classes_.At(text.data() + at) & kWord) != 0;
+  };
+  return (begin > 0 && is_word(CharacterBefore(text, begin))) ||
+         (end < text.size() && is_word(end));
 }
 
 size_t AddedTokens::SpaceBefore(std::string_view text, size_t at) const {
@@ -73,15 +79,15 @@ size_t AddedTokens::SpaceAfter(std::string_view text, size_t at) const {
   return at;
 }
 
-std::vector<AddedMatch> AddedTokens::Find(std::string_view text,
-                                          bool parse_special) const {
+std::vector<AddedMatch> AddedTokens::Find(
+    std::string_view text, absl::Span<const MatchRegion> regions) const {
   std::vector<AddedMatch> matches;
   if (tokens_.empty()) return matches;
   size_t taken = 0;  // end of the match before, with its white space
+  auto region = regions.begin();
   for (size_t at = 0; at < text.size();) {
-    const Hit hit = starts_[static_cast<uint8_t>(text[at])]
-                        ? LongestAt(text, at)
-                        : Hit{at, kNone};
+    while (region->end <= at) ++region;
+    const Hit hit = LongestAt(text, at, region->end);
     if (hit.token == kNone) {
       ++at;
       continue;
@@ -89,12 +95,8 @@ std::vector<AddedMatch> AddedTokens::Find(std::string_view text,
     const AddedToken& token = tokens_[hit.token];
     const size_t begin = at;
     at = hit.end;
-    if (token.special && !parse_special) continue;
-    const bool word_after =
-        hit.end < text.size() && classes_.At(text.data() + hit.end) & kWord;
-    if (token.single_word && (word_after || IsWordBefore(text, begin))) {
-      continue;
-    }
+    if (token.special && !region->parse_special) continue;
+    if (token.single_word && IsWordAround(text, begin, hit.end)) continue;
     const size_t from =
         token.lstrip ? std::max(SpaceBefore(text, begin), taken) : begin;
     taken = token.rstrip ? SpaceAfter(text, hit.end) : hit.end;

@@ -22,6 +22,14 @@ struct AddedMatch {
   int32_t id;
 };
 
+// Bytes of a text up to `end`, from the end of the region before; matches stay
+// inside one region. Without `parse_special` special tokens in it are passed
+// over as plain text.
+struct MatchRegion {
+  uint32_t end;
+  bool parse_special;
+};
+
 // Threads: any (immutable).
 class AddedTokens {
  public:
@@ -30,9 +38,9 @@ class AddedTokens {
   explicit AddedTokens(absl::Span<const AddedToken> tokens);
 
   bool empty() const { return tokens_.empty(); }
-  // Without `parse_special` special tokens are passed over as plain text.
-  // REQUIRES: valid UTF-8.
-  std::vector<AddedMatch> Find(std::string_view text, bool parse_special) const;
+  // REQUIRES: valid UTF-8; the last region ends with the text.
+  std::vector<AddedMatch> Find(std::string_view text,
+                               absl::Span<const MatchRegion> regions) const;
 
  private:
   static constexpr int32_t kNone = -1;
@@ -42,8 +50,9 @@ class AddedTokens {
     int32_t token;  // index in tokens_, kNone for no hit
   };
   void Insert(std::string_view content, int32_t token);
-  Hit LongestAt(std::string_view text, size_t at) const;
-  bool IsWordBefore(std::string_view text, size_t at) const;
+  // The longest token that starts at `at` and ends by `limit`.
+  Hit LongestAt(std::string_view text, size_t at, size_t limit) const;
+  bool IsWordAround(std::string_view text, size_t begin, size_t end) const;
   size_t SpaceBefore(std::string_view text, size_t at) const;
   size_t SpaceAfter(std::string_view text, size_t at) const;
 

@@ -89,6 +89,17 @@ uint32_t NormalizedText::OriginalEnd(uint32_t end) const {
   return change.original_end + (end - change.end);
 }
 
+uint32_t NormalizedText::FromOriginal(uint32_t at) const {
+  auto after = std::lower_bound(changes_.begin(), changes_.end(), at,
+                                [](const TextChange& change, uint32_t place) {
+                                  return change.original_begin < place;
+                                });
+  if (after == changes_.begin()) return at;
+  const TextChange& change = *std::prev(after);
+  if (at <= change.original_end) return change.end;
+  return change.end + (at - change.original_end);
+}
+
 absl::StatusOr<std::unique_ptr<Normalizer>> MakeNormalizer(
     const std::optional<JsonValue>& json) {
   if (!json.has_value()) return nullptr;

@@ -38,6 +38,8 @@ class NormalizedText {
   // Where bytes [begin, end) of text() come from.
   uint32_t OriginalBegin(uint32_t begin) const;
   uint32_t OriginalEnd(uint32_t end) const;
+  // Where a place in the original went; the end of a change for one inside.
+  uint32_t FromOriginal(uint32_t at) const;
 
  private:
   std::string_view original_;

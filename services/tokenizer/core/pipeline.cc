@@ -1,65 +1,89 @@
 #include "services/tokenizer/core/pipeline.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/utf8.h"
 #include "common/vocabulary/stream_decoder.h"
-#include "common/vocabulary/utf8.h"
 
 namespace sluice::tokenizer {
 namespace {
 
 constexpr size_t kMaxTextBytes = size_t{1} << 30;
 
+absl::Status CheckLength(size_t bytes) {
+  if (bytes <= kMaxTextBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "text: too long, got ", bytes, " bytes, limit ", kMaxTextBytes));
+}
+
 }  // namespace
+
+struct Pipeline::Job {
+  std::string_view text;
+  absl::Span<const MatchRegion> regions;  // cover the text
+  bool add_special_tokens;
+  bool with_offsets;
+};
 
 // One text on its way through the stages.
 class Pipeline::Run {
  public:
-  Run(const PipelineParts& parts, bool parse_special, bool with_offsets,
-      Encoding& out)
-      : parts_(parts),
-        parse_special_(parse_special),
-        with_offsets_(with_offsets),
-        out_(out) {}
+  Run(const PipelineParts& parts, const Job& job, Encoding& out)
+      : parts_(parts), job_(job), out_(out) {}
 
-  absl::Status EncodeRaw(std::string_view text) {
+  absl::Status EncodeAll() {
     uint32_t done = 0;
-    for (const AddedMatch& match : parts_.raw.Find(text, parse_special_)) {
-      RETURN_IF_ERROR(EncodeGap(text, done, match.begin));
+    for (const AddedMatch& match : parts_.raw.Find(job_.text, job_.regions)) {
+      RETURN_IF_ERROR(EncodeGap(done, match.begin));
       Add(match.id, match.begin, match.end);
       done = match.end;
     }
-    return EncodeGap(text, done, static_cast<uint32_t>(text.size()));
+    return EncodeGap(done, static_cast<uint32_t>(job_.text.size()));
   }
 
  private:
   void Add(int32_t id, uint32_t begin, uint32_t end) {
     out_.ids.push_back(id);
-    if (!with_offsets_) return;
+    if (!job_.with_offsets) return;
     out_.offsets.push_back(
         {static_cast<int32_t>(begin), static_cast<int32_t>(end)});
   }
 
   // Bytes [begin, end) of the input, which hold no raw added token.
-  absl::Status EncodeGap(std::string_view text, uint32_t begin, uint32_t end) {
+  absl::Status EncodeGap(uint32_t begin, uint32_t end) {
     if (begin >= end) return absl::OkStatus();
     base_ = begin;
-    NormalizedText stretch(text.substr(begin, end - begin));
+    NormalizedText stretch(job_.text.substr(begin, end - begin));
     if (parts_.normalizer != nullptr) parts_.normalizer->Normalize(stretch);
     if (parts_.normalized.empty()) {
       return EncodeStretch(stretch, 0, stretch.text().size());
     }
     size_t done = 0;
     for (const AddedMatch& match :
-         parts_.normalized.Find(stretch.text(), parse_special_)) {
+         parts_.normalized.Find(stretch.text(), RegionsOf(stretch))) {
       RETURN_IF_ERROR(EncodeStretch(stretch, done, match.begin));
       Add(match.id, base_ + stretch.OriginalBegin(match.begin),
           base_ + stretch.OriginalEnd(match.end));
       done = match.end;
     }
     return EncodeStretch(stretch, done, stretch.text().size());
+  }
+
+  // The regions of the input as they lie in a stretch.
+  std::vector<MatchRegion> RegionsOf(const NormalizedText& stretch) const {
+    const auto size = static_cast<uint32_t>(stretch.text().size());
+    std::vector<MatchRegion> regions;
+    for (const MatchRegion& region : job_.regions) {
+      if (region.end <= base_) continue;
+      const uint32_t end = stretch.FromOriginal(region.end - base_);
+      regions.push_back({std::min(end, size), region.parse_special});
+      if (end >= size) break;
+    }
+    return regions;
   }
 
   // Bytes [begin, end) of a stretch, which hold no added token at all.
@@ -87,7 +111,7 @@ class Pipeline::Run {
       uint32_t at = piece.begin;
       for (const ModelToken& token : tokens_) {
         out_.ids.push_back(token.id);
-        if (with_offsets_) {
+        if (job_.with_offsets) {
           AddOffset(stretch, static_cast<uint32_t>(begin), prepended,
                     {at, at + token.bytes});
         }
@@ -110,8 +134,7 @@ class Pipeline::Run {
   }
 
   const PipelineParts& parts_;
-  const bool parse_special_;
-  const bool with_offsets_;
+  const Job& job_;
   Encoding& out_;
   uint32_t base_ = 0;  // where the stretch starts in the input
   std::vector<ModelToken> tokens_;
@@ -119,43 +142,69 @@ class Pipeline::Run {
 
 Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {}
 
-absl::Status Pipeline::EncodeInto(std::string_view text,
-                                  const EncodeOptions& options,
-                                  bool with_offsets, Encoding& out) const {
-  if (text.size() > kMaxTextBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "text: too long, got ", text.size(), " bytes, limit ", kMaxTextBytes));
-  }
-  if (!IsUtf8(text)) {
+absl::Status Pipeline::EncodeInto(const Job& job, Encoding& out) const {
+  RETURN_IF_ERROR(CheckLength(job.text.size()));
+  const std::optional<size_t> invalid = InvalidUtf8Offset(job.text);
+  if (invalid.has_value()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("text: not UTF-8, got ", text.size(), " bytes"));
+        absl::StrCat("text: not UTF-8, got an invalid byte at ", *invalid));
   }
-  const auto end = static_cast<int32_t>(text.size());
+  const auto end = static_cast<int32_t>(job.text.size());
   const auto add_all = [&](const std::vector<int32_t>& ids, int32_t at) {
-    if (!options.add_special_tokens) return;
+    if (!job.add_special_tokens) return;
     out.ids.insert(out.ids.end(), ids.begin(), ids.end());
-    if (!with_offsets) return;
+    if (!job.with_offsets) return;
     out.offsets.insert(out.offsets.end(), ids.size(), ByteOffset{at, at});
   };
   add_all(parts_.post_processor.before, 0);
-  Run run(parts_, options.parse_special, with_offsets, out);
-  RETURN_IF_ERROR(run.EncodeRaw(text));
+  Run run(parts_, job, out);
+  RETURN_IF_ERROR(run.EncodeAll());
   add_all(parts_.post_processor.after, end);
   return absl::OkStatus();
 }
 
+absl::StatusOr<Encoding> Pipeline::EncodeText(std::string_view text,
+                                              const EncodeOptions& options,
+                                              bool with_offsets) const {
+  const MatchRegion all{static_cast<uint32_t>(text.size()),
+                        options.parse_special};
+  Encoding out;
+  RETURN_IF_ERROR(EncodeInto({.text = text,
+                              .regions = absl::MakeConstSpan(&all, 1),
+                              .add_special_tokens = options.add_special_tokens,
+                              .with_offsets = with_offsets},
+                             out));
+  return out;
+}
+
 absl::StatusOr<std::vector<int32_t>> Pipeline::Encode(
     std::string_view text, const EncodeOptions& options) const {
-  Encoding out;
-  RETURN_IF_ERROR(EncodeInto(text, options, /*with_offsets=*/false, out));
+  ASSIGN_OR_RETURN(Encoding out,
+                   EncodeText(text, options, /*with_offsets=*/false));
   return std::move(out.ids);
 }
 
 absl::StatusOr<Encoding> Pipeline::EncodeWithOffsets(
     std::string_view text, const EncodeOptions& options) const {
+  return EncodeText(text, options, /*with_offsets=*/true);
+}
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::EncodeParts(
+    absl::Span<const TextPart> parts, bool add_special_tokens) const {
+  std::string text;
+  std::vector<MatchRegion> regions;
+  for (const TextPart& part : parts) {
+    text.append(part.text);
+    RETURN_IF_ERROR(CheckLength(text.size()));
+    regions.push_back({static_cast<uint32_t>(text.size()), part.parse_special});
+  }
   Encoding out;
-  RETURN_IF_ERROR(EncodeInto(text, options, /*with_offsets=*/true, out));
-  return out;
+  RETURN_IF_ERROR(EncodeInto({.text = text,
+                              .regions = regions,
+                              .add_special_tokens = add_special_tokens,
+                              .with_offsets = false},
+                             out));
+  return std::move(out.ids);
 }
 
 std::string Pipeline::Decode(absl::Span<const int32_t> ids,

@@ -40,6 +40,8 @@ class Pipeline final : public Tokenizer {
       std::string_view text, const EncodeOptions& options) const override;
   absl::StatusOr<Encoding> EncodeWithOffsets(
       std::string_view text, const EncodeOptions& options) const override;
+  absl::StatusOr<std::vector<int32_t>> EncodeParts(
+      absl::Span<const TextPart> parts, bool add_special_tokens) const override;
   std::string Decode(absl::Span<const int32_t> ids,
                      bool skip_special) const override;
   const Vocabulary& vocabulary() const override { return parts_.vocabulary; }
@@ -48,8 +50,12 @@ class Pipeline final : public Tokenizer {
  private:
   class Run;
 
-  absl::Status EncodeInto(std::string_view text, const EncodeOptions& options,
-                          bool with_offsets, Encoding& out) const;
+  struct Job;  // a text and what is wanted of it
+
+  absl::StatusOr<Encoding> EncodeText(std::string_view text,
+                                      const EncodeOptions& options,
+                                      bool with_offsets) const;
+  absl::Status EncodeInto(const Job& job, Encoding& out) const;
 
   PipelineParts parts_;
 };

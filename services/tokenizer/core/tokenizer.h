@@ -30,6 +30,12 @@ struct Encoding {
   std::vector<ByteOffset> offsets;  // as many as ids, when asked for
 };
 
+// A part of a text that is encoded as one.
+struct TextPart {
+  std::string_view text;
+  bool parse_special = true;  // match special tokens written in this part
+};
+
 // Threads: any (immutable after construction; caches inside are their own).
 class Tokenizer {
  public:
@@ -46,6 +52,11 @@ class Tokenizer {
       std::string_view text, const EncodeOptions& options) const = 0;
   virtual absl::StatusOr<Encoding> EncodeWithOffsets(
       std::string_view text, const EncodeOptions& options) const = 0;
+
+  // The ids of all parts as ONE text: merges go across their borders, matches
+  // of added tokens never do. Each part alone need not be UTF-8.
+  virtual absl::StatusOr<std::vector<int32_t>> EncodeParts(
+      absl::Span<const TextPart> parts, bool add_special_tokens) const = 0;
 
   // One-shot decode; ids past the vocabulary decode to nothing.
   virtual std::string Decode(absl::Span<const int32_t> ids,
