@@ -1,0 +1,493 @@
+#include "services/generator/scheduler/scheduler.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/error_info.h"
+#include "common/base/status_macros.h"
+
+namespace sluice::generator {
+namespace {
+
+using State = Sequence::State;
+
+auto OrderOf(const Sequence& sequence) {
+  return std::make_tuple(sequence.request->request.priority(),
+                         sequence.request->ticket, sequence.index);
+}
+
+bool ComesBefore(const Sequence* a, const Sequence* b) {
+  return OrderOf(*a) < OrderOf(*b);
+}
+
+absl::Status QueueFull(const char* what, int64_t got, int64_t limit,
+                       int32_t retry_delay_ms) {
+  return WithRetryDelay(WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                                       "queue: too many ", what, ", got ", got,
+                                       ", limit ", limit)),
+                                   kReasonQueueFull),
+                        retry_delay_ms * kNanosPerMilli);
+}
+
+absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
+  if (got >= least) return absl::OkStatus();
+  return FieldError(field, "too small", absl::StrCat(got),
+                    absl::StrCat("at least ", least));
+}
+
+void DropOthers(std::vector<Sequence*>& sequences, State state) {
+  std::erase_if(sequences,
+                [&](const Sequence* s) { return s->state != state; });
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const SchedulerOptions& options) {
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_running_sequences", options.max_running_sequences, 1));
+  RETURN_IF_ERROR(CheckAtLeast("max_step_rows", options.max_step_rows,
+                               options.max_running_sequences));
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_queued_requests", options.max_queued_requests, 1));
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_queued_tokens", options.max_queued_tokens, 1));
+  RETURN_IF_ERROR(CheckAtLeast("max_preemptions", options.max_preemptions, 0));
+  return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
+}
+
+Scheduler::Scheduler(const SchedulerOptions& options,
+                     const SchedulerModel& model, const Vocabulary& vocabulary)
+    : options_(options),
+      vocabulary_(vocabulary),
+      vocabulary_size_(model.vocabulary_size),
+      pool_(model.block_count, model.block_size) {
+  SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
+}
+
+absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
+  SLUICE_CHECK(requests_.empty() || requests_.rbegin()->first < ticket,
+               "tickets grow");
+  RETURN_IF_ERROR(CheckAdmission(request));
+  auto live = std::make_unique<LiveRequest>(ticket, std::move(request), now);
+  for (int32_t i = 0; i < live->request.n(); ++i) {
+    live->sequences.emplace_back(*live, i, pool_, vocabulary_,
+                                 vocabulary_size_);
+  }
+  LiveRequest& placed = *live;
+  requests_.emplace(ticket, std::move(live));
+  for (Sequence& sequence : placed.sequences) {
+    if (sequence.state == State::kWaiting) waiting_.push_back(&sequence);
+  }
+  if (placed.all_ended()) {
+    // Everything was delivered by earlier attempts but the end of the stream.
+    MarkStarted(placed, now);
+    FinishIfEnded(ticket);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::CheckAdmission(const Request& request) const {
+  const BlockCounts blocks = pool_.counts();
+  const int32_t needed = pool_.BlocksFor(request.max_positions());
+  if (needed > blocks.total) {
+    return FieldError(
+        "prompt_ids", "prompt and output can never fit the KV cache",
+        absl::StrCat(request.max_positions(), " tokens in ", needed, " blocks"),
+        absl::StrCat(blocks.total, " blocks"));
+  }
+  const SchedulerCounts now = counts();
+  if (now.queued_requests >= options_.max_queued_requests) {
+    return QueueFull("requests", now.queued_requests + 1,
+                     options_.max_queued_requests, options_.retry_delay_ms);
+  }
+  const int64_t tokens = now.queued_tokens + request.cost_tokens();
+  if (now.queued_requests > 0 && tokens > options_.max_queued_tokens) {
+    return QueueFull("tokens", tokens, options_.max_queued_tokens,
+                     options_.retry_delay_ms);
+  }
+  return absl::OkStatus();
+}
+
+void Scheduler::Abort(Ticket ticket, absl::Status status) {
+  SLUICE_CHECK(planned_.empty(), "no request ends between Plan and Commit");
+  const auto found = requests_.find(ticket);
+  if (found == requests_.end()) return;
+  LiveRequest& request = *found->second;
+  Emit(request, Failed{.status = std::move(status),
+                       .phase = request.phase(),
+                       .computed_tokens = request.computed_tokens});
+  Erase(request);
+}
+
+void Scheduler::SetPaused(Ticket ticket, bool paused) {
+  const auto found = requests_.find(ticket);
+  if (found != requests_.end()) found->second->paused = paused;
+}
+
+const Step& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
+  SLUICE_CHECK(planned_.empty(), "the last plan was committed or failed");
+  step_ = Step{};
+  ExpireDeadlines(now);
+  SortByOrder();
+  PlanDecode();
+  int32_t budget = std::min(std::max(prefill_rows, 1),
+                            options_.max_step_rows - step_.decode_rows);
+  PlanPrefill(budget);
+  AdmitWaiting(budget, now);
+  DropOthers(waiting_, State::kWaiting);
+  return step_;
+}
+
+void Scheduler::ExpireDeadlines(Nanos now) {
+  std::vector<Ticket> late;
+  for (const auto& [ticket, request] : requests_) {
+    if (request->request.deadline() <= now) late.push_back(ticket);
+  }
+  for (Ticket ticket : late) {
+    Abort(ticket, absl::DeadlineExceededError("deadline: passed"));
+  }
+}
+
+void Scheduler::PlanDecode() {
+  for (Sequence* sequence : running_) {
+    if (sequence->state != State::kRunning || sequence->request->paused ||
+        sequence->remaining() != 1) {
+      continue;
+    }
+    if (!GrowByPreempting(*sequence)) continue;
+    AddRows(*sequence, 1);
+    ++step_.decode_rows;
+  }
+  DropOthers(running_, State::kRunning);
+}
+
+void Scheduler::PlanPrefill(int32_t& budget) {
+  for (Sequence* sequence : running_) {
+    if (budget == 0) return;
+    if (sequence->request->paused || sequence->remaining() <= 1) continue;
+    const int32_t rows = std::min(budget, sequence->remaining());
+    AddRows(*sequence, rows);
+    step_.prefill_rows += rows;
+    budget -= rows;
+  }
+}
+
+void Scheduler::AdmitWaiting(int32_t& budget, Nanos now) {
+  // By index: making room for one appends those who lose their blocks.
+  const size_t count = waiting_.size();
+  for (size_t i = 0; i < count; ++i) {
+    Sequence* sequence = waiting_[i];
+    if (budget == 0 || static_cast<int32_t>(running_.size()) >=
+                           options_.max_running_sequences) {
+      return;
+    }
+    if (sequence->state != State::kWaiting || sequence->request->paused ||
+        SiblingPrefills(*sequence)) {
+      continue;
+    }
+    // The first in order that does not fit holds up those behind it, or a
+    // large one would wait for ever.
+    if (!AdmitOne(*sequence, now)) return;
+    const int32_t rows = std::min(budget, sequence->remaining());
+    AddRows(*sequence, rows);
+    step_.prefill_rows += rows;
+    budget -= rows;
+  }
+}
+
+bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
+  while (!TakeBlocks(sequence)) {
+    Sequence* victim = PickVictim(/*paused_only=*/true);
+    if (victim == nullptr) return false;
+    Preempt(*victim);
+    DropOthers(running_, State::kRunning);
+  }
+  sequence.state = State::kRunning;
+  running_.push_back(&sequence);
+  MarkStarted(*sequence.request, now);
+  return true;
+}
+
+bool Scheduler::TakeBlocks(Sequence& sequence) {
+  const bool pin = sequence.preemptions >= options_.max_preemptions;
+  const int64_t positions = pin ? sequence.request->request.max_positions()
+                                : static_cast<int64_t>(sequence.ids.size());
+  const Sequence* source = ForkSource(sequence);
+  const int32_t shared =
+      source == nullptr ? 0 : sequence.request->request.prompt_tokens() - 1;
+  const int32_t fresh =
+      pool_.BlocksFor(positions) - shared / pool_.block_size();
+  // Those that run already may each need a block soon; without this margin the
+  // newcomer would be the one to give its blocks up again.
+  const int32_t margin = static_cast<int32_t>(running_.size());
+  if (fresh + margin > pool_.available()) return false;
+  if (source != nullptr) {
+    SLUICE_CHECK(
+        sequence.blocks.ForkFrom(source->blocks, shared, step_.plan.copies),
+        "available blocks can be taken");
+    sequence.computed = shared;
+  }
+  SLUICE_CHECK(sequence.blocks.Grow(positions),
+               "available blocks can be taken");
+  sequence.pinned = pin;
+  return true;
+}
+
+bool Scheduler::GrowByPreempting(Sequence& sequence) {
+  while (!sequence.blocks.Grow(static_cast<int64_t>(sequence.ids.size()))) {
+    Sequence* victim = PickVictim(/*paused_only=*/true);
+    if (victim == nullptr) victim = PickVictim(/*paused_only=*/false);
+    // The sequence itself is unpinned, so there always is one.
+    SLUICE_CHECK(victim != nullptr, "a pinned sequence never grows");
+    Preempt(*victim);
+    if (victim == &sequence) return false;
+  }
+  return true;
+}
+
+const Sequence* Scheduler::ForkSource(const Sequence& sequence) const {
+  const int32_t prompt = sequence.request->request.prompt_tokens();
+  for (const Sequence& sibling : sequence.request->sequences) {
+    if (sibling.state == State::kRunning && sibling.computed >= prompt - 1) {
+      return &sibling;
+    }
+  }
+  return nullptr;
+}
+
+bool Scheduler::SiblingPrefills(const Sequence& sequence) const {
+  if (sequence.request->sequences.size() == 1) return false;
+  const auto& siblings = sequence.request->sequences;
+  return ForkSource(sequence) == nullptr &&
+         std::any_of(siblings.begin(), siblings.end(), [](const Sequence& s) {
+           return s.state == State::kRunning;
+         });
+}
+
+Sequence* Scheduler::PickVictim(bool paused_only) {
+  Sequence* last = nullptr;
+  for (Sequence* sequence : running_) {
+    if (sequence->state != State::kRunning || sequence->pinned) continue;
+    if (paused_only && !sequence->request->paused) continue;
+    if (last == nullptr || ComesBefore(last, sequence)) last = sequence;
+  }
+  return last;
+}
+
+// Leaves the sequence in running_, for callers that iterate over it.
+void Scheduler::Preempt(Sequence& sequence) {
+  sequence.blocks.Clear();
+  preempted_tokens_ += sequence.computed;
+  ++preemptions_;
+  ++sequence.preemptions;
+  sequence.computed = 0;
+  sequence.state = State::kWaiting;
+  waiting_.push_back(&sequence);
+}
+
+void Scheduler::AddRows(Sequence& sequence, int32_t rows) {
+  const int32_t first = sequence.computed;
+  SLUICE_CHECK(sequence.blocks.Writable(first, first + rows),
+               "only blocks of its own are written");
+  SequenceRows planned;
+  planned.token_ids.assign(sequence.ids.begin() + first,
+                           sequence.ids.begin() + first + rows);
+  planned.first_position = first;
+  planned.block_table = sequence.blocks.ids();
+  planned.wants_logits = rows == sequence.remaining();
+  planned_.push_back({&sequence, rows, planned.wants_logits});
+  if (planned.wants_logits) {
+    const Request& request = sequence.request->request;
+    SampleJob job;
+    job.params = &request.params();
+    job.point.seen = sequence.seen.get();
+    if (sequence.stops.generated() < request.params().min_new_tokens) {
+      job.point.banned_ids = request.eos_ids();
+    }
+    job.point.sequence_index = sequence.index;
+    job.point.position = static_cast<int64_t>(sequence.ids.size());
+    step_.samples.push_back(job);
+  }
+  step_.plan.sequences.push_back(std::move(planned));
+}
+
+StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
+                              Nanos now) {
+  SLUICE_CHECK(tokens.size() == step_.samples.size(),
+               "each row of logits is answered");
+  StepOutcome outcome;
+  std::vector<std::pair<Ticket, absl::Status>> failed;
+  std::vector<Ticket> touched;
+  size_t next_token = 0;
+  for (const PlannedRows& planned : planned_) {
+    Sequence& sequence = *planned.sequence;
+    LiveRequest& request = *sequence.request;
+    const int32_t prompt = request.request.prompt_tokens();
+    if (sequence.preemptions == 0 && sequence.computed < prompt) {
+      outcome.prompt_tokens +=
+          std::min(planned.rows, prompt - sequence.computed);
+    }
+    sequence.computed += planned.rows;
+    request.computed_tokens += planned.rows;
+    touched.push_back(request.ticket);
+    if (!planned.wants_logits) {
+      if (request.first_token_at == 0) {
+        Emit(request, Progress{std::min(sequence.computed, prompt)});
+      }
+      continue;
+    }
+    const absl::StatusOr<int32_t>& token = tokens[next_token++];
+    if (token.ok()) {
+      CommitToken(sequence, *token, now, outcome);
+    } else {
+      failed.emplace_back(request.ticket, token.status());
+    }
+  }
+  planned_.clear();
+  for (auto& [ticket, status] : failed) Abort(ticket, std::move(status));
+  for (Ticket ticket : touched) FinishIfEnded(ticket);
+  return outcome;
+}
+
+void Scheduler::CommitToken(Sequence& sequence, int32_t id, Nanos now,
+                            StepOutcome& outcome) {
+  LiveRequest& request = *sequence.request;
+  sequence.Append(id);
+  ++outcome.generated_tokens;
+  if (sequence.last_token_at != 0) {
+    outcome.token_gaps.push_back(now - sequence.last_token_at);
+  }
+  if (request.first_token_at == 0) {
+    request.first_token_at = now;
+    outcome.first_token_waits.push_back(now - request.arrived_at);
+  }
+  sequence.last_token_at = now;
+  request.last_token_at = now;
+  sequence.end = sequence.stops.Push(id);
+  Delta delta;
+  delta.index = sequence.index;
+  delta.ids = sequence.stops.TakeShowable();
+  delta.end = sequence.end;
+  if (sequence.end.has_value()) {
+    sequence.state = State::kEnded;
+    sequence.blocks.Clear();
+    std::erase(running_, &sequence);
+  }
+  if (!delta.ids.empty() || delta.end.has_value()) {
+    Emit(request, std::move(delta));
+  }
+}
+
+void Scheduler::FailStep(const absl::Status& status) {
+  std::vector<Ticket> tickets;
+  for (const PlannedRows& planned : planned_) {
+    tickets.push_back(planned.sequence->request->ticket);
+  }
+  planned_.clear();
+  for (Ticket ticket : tickets) Abort(ticket, status);
+}
+
+void Scheduler::MarkStarted(LiveRequest& request, Nanos now) {
+  if (request.started) return;
+  request.started = true;
+  request.started_at = now;
+  Emit(request, Started{.prompt_tokens = request.request.prompt_tokens(),
+                        .cached_tokens = 0,
+                        .params = request.request.params()});
+  for (const Sequence& sequence : request.sequences) {
+    if (sequence.state != State::kEnded) continue;
+    Emit(request, Delta{.index = sequence.index, .end = sequence.end});
+  }
+}
+
+void Scheduler::FinishIfEnded(Ticket ticket) {
+  const auto found = requests_.find(ticket);
+  if (found == requests_.end() || !found->second->all_ended()) return;
+  LiveRequest& request = *found->second;
+  Finished finished;
+  finished.prompt_tokens = request.request.prompt_tokens();
+  for (const Sequence& sequence : request.sequences) {
+    finished.ends.push_back(*sequence.end);
+    finished.generated_tokens += sequence.stops.generated();
+  }
+  finished.queue_time = request.started_at - request.arrived_at;
+  if (request.first_token_at != 0) {
+    finished.prefill_time = request.first_token_at - request.started_at;
+    finished.decode_time = request.last_token_at - request.first_token_at;
+  }
+  Emit(request, std::move(finished));
+  Erase(request);
+}
+
+void Scheduler::Erase(LiveRequest& request) {
+  const auto is_its = [&](const Sequence* s) { return s->request == &request; };
+  std::erase_if(waiting_, is_its);
+  std::erase_if(running_, is_its);
+  requests_.erase(request.ticket);
+}
+
+void Scheduler::SortByOrder() {
+  std::sort(waiting_.begin(), waiting_.end(), ComesBefore);
+  std::sort(running_.begin(), running_.end(), ComesBefore);
+}
+
+void Scheduler::Emit(const LiveRequest& request,
+                     decltype(TokenEvent::body) body) {
+  events_.push_back({request.ticket, std::move(body)});
+}
+
+std::vector<TokenEvent> Scheduler::TakeEvents() {
+  return std::exchange(events_, {});
+}
+
+std::vector<std::pair<Ticket, int32_t>> Scheduler::QueuePositions() {
+  std::vector<const LiveRequest*> queued;
+  for (const auto& [ticket, request] : requests_) {
+    if (!request->started) queued.push_back(request.get());
+  }
+  std::stable_sort(queued.begin(), queued.end(),
+                   [](const LiveRequest* a, const LiveRequest* b) {
+                     return a->request.priority() < b->request.priority();
+                   });
+  std::vector<std::pair<Ticket, int32_t>> positions;
+  for (size_t i = 0; i < queued.size(); ++i) {
+    positions.emplace_back(queued[i]->ticket, static_cast<int32_t>(i));
+  }
+  return positions;
+}
+
+Nanos Scheduler::NextDeadline() const {
+  Nanos next = kNoDeadline;
+  for (const auto& [ticket, request] : requests_) {
+    next = std::min(next, request->request.deadline());
+  }
+  return next;
+}
+
+SchedulerCounts Scheduler::counts() const {
+  SchedulerCounts counts;
+  for (const auto& [ticket, request] : requests_) {
+    if (request->started) {
+      ++counts.running_requests;
+    } else {
+      ++counts.queued_requests;
+      counts.queued_tokens += request->request.cost_tokens();
+    }
+    if (request->paused) ++counts.paused_requests;
+    for (const Sequence& sequence : request->sequences) {
+      if (sequence.state == State::kEnded) continue;
+      counts.outstanding_tokens +=
+          request->request.max_positions() - sequence.computed;
+    }
+  }
+  counts.running_sequences = static_cast<int32_t>(running_.size());
+  counts.waiting_sequences = static_cast<int32_t>(waiting_.size());
+  counts.preemptions = preemptions_;
+  counts.preempted_tokens = preempted_tokens_;
+  return counts;
+}
+
+}  // namespace sluice::generator

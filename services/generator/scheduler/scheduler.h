@@ -1,0 +1,176 @@
+#pragma once
+
+// Decides what each step runs: Plan -> (run, sample) -> Commit. Knows ids,
+// blocks and counts; no tensors, no locks, no clock of its own.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/base/clock.h"
+#include "common/vocabulary/vocabulary.h"
+#include "services/generator/kv_cache/block_pool.h"
+#include "services/generator/runner/step_plan.h"
+#include "services/generator/sampler/sampler.h"
+#include "services/generator/scheduler/request.h"
+#include "services/generator/scheduler/sequence.h"
+#include "services/generator/scheduler/token_event.h"
+
+namespace sluice::generator {
+
+struct SchedulerOptions {
+  // Rows of a step at most; every running sequence has one, the rest is
+  // prefill. More make prefill cheaper and let cancels wait longer.
+  int32_t max_step_rows = 512;
+  // Sequences that hold blocks at once.
+  int32_t max_running_sequences = 64;
+  // Requests that wait for their first step; beyond, they are refused.
+  int32_t max_queued_requests = 256;
+  // Their prompt and output tokens together; one request always may wait.
+  int64_t max_queued_tokens = int64_t{1} << 22;
+  // A sequence that lost its blocks this often next waits for all it can need.
+  int32_t max_preemptions = 3;
+  // What a refused request is told to wait.
+  int32_t retry_delay_ms = 1000;
+};
+
+// Errors: INVALID_ARGUMENT "field: what, got, limit".
+absl::Status CheckOptions(const SchedulerOptions& options);
+
+// The runner's side of the pool and of the logits.
+struct SchedulerModel {
+  int32_t block_count = 0;
+  int32_t block_size = 0;
+  int32_t vocabulary_size = 0;
+};
+
+// A row of logits that a token is to be chosen from. Lent until Commit.
+struct SampleJob {
+  const SamplingParams* params = nullptr;
+  SamplePoint point;
+};
+
+// What Plan decided. Without sequences there is nothing to run.
+struct Step {
+  StepPlan plan;
+  // One for each row of logits, in order.
+  std::vector<SampleJob> samples;
+  int32_t decode_rows = 0;
+  int32_t prefill_rows = 0;
+};
+
+// What Commit learnt, for the metrics.
+struct StepOutcome {
+  int32_t prompt_tokens = 0;     // rows of prompts run for the first time
+  int32_t generated_tokens = 0;  // newly sampled
+  std::vector<Nanos> first_token_waits;  // since arrival
+  std::vector<Nanos> token_gaps;         // since the sequence's last token
+};
+
+struct SchedulerCounts {
+  int32_t queued_requests = 0;   // accepted, never scheduled
+  int32_t running_requests = 0;  // the others
+  int32_t running_sequences = 0;
+  int32_t waiting_sequences = 0;
+  int32_t paused_requests = 0;
+  int64_t queued_tokens = 0;       // cost of the queued requests
+  int64_t outstanding_tokens = 0;  // prompt and output still owed
+  int64_t preemptions = 0;         // since the start
+  int64_t preempted_tokens = 0;    // rows that have to run again, ever
+};
+
+// Order is priority class, then arrival. Admission to the pool is optimistic;
+// when blocks run out, the last in order loses its own and is recomputed later.
+// Threads: engine thread only.
+class Scheduler {
+ public:
+  // REQUIRES: CheckOptions is OK. The vocabulary must outlive the scheduler.
+  Scheduler(const SchedulerOptions& options, const SchedulerModel& model,
+            const Vocabulary& vocabulary);
+
+  // REQUIRES: tickets grow.
+  // Errors: INVALID_ARGUMENT when the request can never fit the pool,
+  // RESOURCE_EXHAUSTED with a retry delay when the queue is full.
+  absl::Status Submit(Ticket ticket, Request request, Nanos now);
+
+  // Ends a request with `status`; its blocks are free when this returns. Does
+  // nothing for a ticket that is not alive.
+  void Abort(Ticket ticket, absl::Status status);
+
+  // A paused request gets no rows and is the first to lose its blocks.
+  void SetPaused(Ticket ticket, bool paused);
+
+  // Ends requests whose deadline passed, then plans a row for each decoding
+  // sequence and, within max_step_rows, at most `prefill_rows` others (at least
+  // one). The reference is valid until the next Plan.
+  // REQUIRES: the last plan was committed or failed.
+  const Step& Plan(Nanos now, int32_t prefill_rows);
+
+  // `tokens[i]` answers samples[i]; an error ends that request alone.
+  StepOutcome Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
+                     Nanos now);
+  // The step did not run: ends every request in it with `status`.
+  void FailStep(const absl::Status& status);
+
+  // What happened since the last call, in order.
+  std::vector<TokenEvent> TakeEvents();
+
+  // Requests ahead of each queued one, in order.
+  std::vector<std::pair<Ticket, int32_t>> QueuePositions();
+  // The earliest deadline of all requests; kNoDeadline when there is none.
+  Nanos NextDeadline() const;
+  SchedulerCounts counts() const;
+  BlockCounts block_counts() const { return pool_.counts(); }
+  // True while no request is alive.
+  bool idle() const { return requests_.empty(); }
+
+ private:
+  struct PlannedRows {
+    Sequence* sequence;
+    int32_t rows;
+    bool wants_logits;
+  };
+
+  absl::Status CheckAdmission(const Request& request) const;
+  void ExpireDeadlines(Nanos now);
+  void PlanDecode();
+  void PlanPrefill(int32_t& budget);
+  void AdmitWaiting(int32_t& budget, Nanos now);
+  bool AdmitOne(Sequence& sequence, Nanos now);
+  bool TakeBlocks(Sequence& sequence);
+  bool GrowByPreempting(Sequence& sequence);
+  // Of the same request, with the whole prompt cached; null when there is none.
+  const Sequence* ForkSource(const Sequence& sequence) const;
+  bool SiblingPrefills(const Sequence& sequence) const;
+  Sequence* PickVictim(bool paused_only);
+  void Preempt(Sequence& sequence);
+  void AddRows(Sequence& sequence, int32_t rows);
+  void CommitToken(Sequence& sequence, int32_t id, Nanos now,
+                   StepOutcome& outcome);
+  void MarkStarted(LiveRequest& request, Nanos now);
+  void FinishIfEnded(Ticket ticket);
+  void Erase(LiveRequest& request);
+  void SortByOrder();
+  void Emit(const LiveRequest& request, decltype(TokenEvent::body) body);
+
+  SchedulerOptions options_;
+  const Vocabulary& vocabulary_;
+  int32_t vocabulary_size_;
+  BlockPool pool_;
+  // Declared after the pool: the sequences' blocks go back before it goes.
+  std::map<Ticket, std::unique_ptr<LiveRequest>> requests_;
+  std::vector<Sequence*> waiting_;
+  std::vector<Sequence*> running_;
+  Step step_;
+  std::vector<PlannedRows> planned_;
+  std::vector<TokenEvent> events_;
+  int64_t preemptions_ = 0;
+  int64_t preempted_tokens_ = 0;
+};
+
+}  // namespace sluice::generator

@@ -1,0 +1,73 @@
+#pragma once
+
+// The scheduler's own record of requests and their sequences.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "services/generator/constraint/stop_checker.h"
+#include "services/generator/kv_cache/block_table.h"
+#include "services/generator/sampler/sampler.h"
+#include "services/generator/sampler/seen_tokens.h"
+#include "services/generator/scheduler/request.h"
+#include "services/generator/scheduler/token_event.h"
+
+namespace sluice::generator {
+
+struct LiveRequest;
+
+// One stream of tokens. Threads: engine thread only.
+struct Sequence {
+  enum class State { kWaiting, kRunning, kEnded };
+
+  Sequence(LiveRequest& request, int32_t index, BlockPool& pool,
+           const Vocabulary& vocabulary, int32_t vocabulary_size);
+
+  // Tokens whose rows have not run.
+  int32_t remaining() const {
+    return static_cast<int32_t>(ids.size()) - computed;
+  }
+  // Takes an id that was delivered before, or was sampled now.
+  void Append(int32_t id);
+
+  LiveRequest* request;
+  int32_t index;
+  State state = State::kWaiting;
+  std::vector<int32_t> ids;  // prompt, then output
+  int32_t computed = 0;      // leading ids whose keys and values are cached
+  BlockTable blocks;
+  StopChecker stops;
+  // Null without a repetition penalty, which alone reads it.
+  std::unique_ptr<SeenTokens> seen;
+  std::optional<SequenceEnd> end;
+  int32_t preemptions = 0;
+  // Holds all blocks it can ever need and is never preempted.
+  bool pinned = false;
+  Nanos last_token_at = 0;  // 0: none yet
+};
+
+// Threads: engine thread only.
+struct LiveRequest {
+  LiveRequest(Ticket ticket, Request request, Nanos arrived_at)
+      : ticket(ticket), request(std::move(request)), arrived_at(arrived_at) {}
+
+  Phase phase() const;
+  bool all_ended() const;
+
+  Ticket ticket;
+  Request request;
+  std::deque<Sequence> sequences;  // stable addresses
+  bool paused = false;
+  bool started = false;
+  int64_t computed_tokens = 0;  // rows run for it, recomputed ones included
+  Nanos arrived_at;
+  Nanos started_at = 0;
+  Nanos first_token_at = 0;  // 0: none yet
+  Nanos last_token_at = 0;
+};
+
+}  // namespace sluice::generator
