@@ -1,0 +1,49 @@
+#include "common/base/cpu_budget.h"
+
+#include <gtest/gtest.h>
+
+#include "common/testing/test_files.h"
+
+namespace sluice {
+namespace {
+
+TEST(CpuBudget, FindsNoQuotaWhereThereIsNone) {
+  const TempDir root;
+  const CpuBudget budget = ReadCpuBudget(root.path());
+  EXPECT_EQ(budget.quota_cores, std::nullopt);
+  EXPECT_GE(budget.logical_cpus, 1);
+  EXPECT_EQ(budget.physical_cores, budget.logical_cpus);  // no topology there
+}
+
+TEST(CpuBudget, TakesTheTightestVersion2QuotaOnTheWayUp) {
+  const TempDir root;
+  root.Write("proc/self/cgroup", "0::/a/b\n");
+  root.Write("sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+  root.Write("sys/fs/cgroup/a/cpu.max", "250000 100000\n");
+  root.Write("sys/fs/cgroup/cpu.max", "400000 100000\n");
+  EXPECT_EQ(ReadCpuBudget(root.path()).quota_cores, 2.5);
+}
+
+TEST(CpuBudget, ReadsVersion1QuotaAlsoWhenItsOwnPathIsHidden) {
+  const TempDir root;
+  root.Write("proc/self/cgroup", "4:memory:/x\n3:cpu,cpuacct:/docker/y\n");
+  root.Write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "150000\n");
+  root.Write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(ReadCpuBudget(root.path()).quota_cores, 1.5);
+  root.Write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+  EXPECT_EQ(ReadCpuBudget(root.path()).quota_cores, std::nullopt);
+}
+
+TEST(CpuBudget, UsableThreadsRoundDownAndAreAtLeastOne) {
+  CpuBudget budget;
+  budget.logical_cpus = 8;
+  budget.physical_cores = 4;
+  EXPECT_EQ(budget.usable_threads(), 4);
+  budget.quota_cores = 3.9;
+  EXPECT_EQ(budget.usable_threads(), 3);
+  budget.quota_cores = 0.5;
+  EXPECT_EQ(budget.usable_threads(), 1);
+}
+
+}  // namespace
+}  // namespace sluice
