@@ -14,8 +14,8 @@ namespace sluice::generator {
 
 // What is behind the seam. Immutable after construction.
 struct RunnerInfo {
-  std::string architecture;  // for example "Qwen2ForCausalLM"
-  std::string backend;       // "native" or "torch"
+  std::string architecture;     // for example "Qwen2ForCausalLM"
+  std::string backend;          // "native" or "torch"
   int32_t vocabulary_size = 0;  // columns of the logits
   int32_t context_length = 0;   // positions, prompt and output together
   int32_t block_size = 0;       // positions a KV block holds

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -57,19 +58,20 @@ absl::Status CheckVersion(void* library, const std::string& path) {
 }
 
 absl::Status CheckOptions(const TorchRunnerOptions& options) {
-  const auto out_of_range = [](const char* field, int32_t got,
-                               const char* limit) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": got ", got, ", ", limit));
-  };
   if (options.block_size < 1 || options.block_size > 1024) {
-    return out_of_range("block_size", options.block_size, "must be 1 to 1024");
+    return absl::InvalidArgumentError(absl::StrCat(
+        "block_size: got ", options.block_size, ", must be 1 to 1024"));
   }
-  if (options.block_count < 1) {
-    return out_of_range("block_count", options.block_count, "at least 1");
-  }
-  if (options.threads < 1) {
-    return out_of_range("threads", options.threads, "at least 1");
+  const std::pair<const char*, int64_t> counts[] = {
+      {"kv_cache_bytes", options.kv_cache_bytes},
+      {"block_count", options.block_count},
+      {"threads", options.threads},
+      {"max_context", options.max_context}};
+  for (const auto& [field, got] : counts) {
+    if (got < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, ": got ", got, ", at least 0"));
+    }
   }
   return absl::OkStatus();
 }

@@ -16,9 +16,16 @@ namespace sluice::generator {
 
 struct TorchRunnerOptions {
   std::string model_directory;
-  int32_t block_size = 16;    // positions a KV block holds, 1..1024
-  int32_t block_count = 256;  // KV blocks in the pool, at least 1
-  int32_t threads = 1;        // of the operators, at least 1
+  // Budget of the KV pool; memory is taken from the system as blocks are used.
+  int64_t kv_cache_bytes = int64_t{1} << 30;
+  // Blocks of the KV pool; 0 means as many as kv_cache_bytes hold.
+  int32_t block_count = 0;
+  int32_t block_size = 32;  // positions a KV block holds, at most 1024
+  // Computing threads; 0 means what quota, cpuset and physical cores allow.
+  int32_t threads = 0;
+  // Positions of a sequence; 0 means what the model was made for. Never more
+  // than the KV pool holds.
+  int32_t max_context = 0;
   // The shared object; empty looks where TorchBackendPaths says.
   std::string library_path;
 };

@@ -1,0 +1,65 @@
+#pragma once
+
+// All weights of a decoder, checked, packed and ready for the kernels.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/modelfiles/safetensors.h"
+#include "services/generator/kernels/thread_pool.h"
+#include "services/generator/models/model_config.h"
+#include "services/generator/weights/packed_matrix.h"
+#include "services/generator/weights/tensor_check.h"
+
+namespace sluice::generator {
+
+// Biases are empty where the model has none.
+struct LayerWeights {
+  std::vector<float> input_norm;  // [hidden]
+  PackedMatrix qkv;               // [query + 2 kv, hidden]
+  std::vector<float> qkv_bias;
+  PackedMatrix output;  // [hidden, query]
+  std::vector<float> output_bias;
+  std::vector<float> post_norm;  // [hidden]
+  PackedMatrix gate_up;          // [2 ffn, hidden]
+  PackedMatrix down;             // [hidden, ffn]
+};
+
+struct DecoderWeights {
+  PackedMatrix embedding;  // [vocabulary, hidden]
+  std::vector<LayerWeights> layers;
+  std::vector<float> final_norm;  // [hidden]
+  PackedMatrix untied_head;       // [vocabulary, hidden], empty when tied
+
+  int64_t parameters = 0;  // numbers in the file that are used
+  int64_t bytes = 0;       // packed
+  std::string format;      // "f32", "bf16" or "mixed"
+  std::string hash;        // of config values and tensors, hex
+
+  const PackedMatrix& head() const {
+    return untied_head.empty() ? embedding : untied_head;
+  }
+};
+
+struct WeightObserver {
+  std::function<void(int64_t done_bytes, int64_t total_bytes)> progress;
+  std::function<void(std::string_view message)> warning;
+};
+
+// Every tensor the model reads, in the names of Hugging Face. The head is not
+// among them when `tied`.
+std::vector<TensorRequest> DecoderTensors(const ModelConfig& config, bool tied);
+
+// A head that is missing though not tied is taken from the embedding, with a
+// warning; one that is there though tied is ignored.
+// Errors: those of CheckTensors and PackedMatrix::Pack. Nothing large is
+// allocated before all names, shapes and types have been checked.
+absl::StatusOr<DecoderWeights> LoadDecoderWeights(
+    const ModelConfig& config, const SafetensorsReader& reader,
+    kernels::ThreadPool& pool, const WeightObserver& observer);
+
+}  // namespace sluice::generator
