@@ -53,6 +53,7 @@ class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
   void OnWriteDone(bool ok) override {
     if (!ok) {
       absl::MutexLock lock(&mutex_);
+      next_ = sent_;  // nobody reads any more
       if (!end_) end_ = grpc::Status::CANCELLED;
     }
     Pump();
@@ -67,14 +68,14 @@ class HealthWatch final : public grpc::ServerWriteReactor<HealthCheckResponse> {
     std::optional<grpc::Status> end;
     {
       absl::MutexLock lock(&mutex_);
-      if (end_) {
+      if (next_ != sent_) {
+        sent_ = next_;  // also before the end: the last word counts
+        response_.set_status(*sent_);
+      } else if (end_) {
         end = end_;
-      } else if (next_ == sent_) {
+      } else {
         busy_ = false;
         return;
-      } else {
-        sent_ = next_;
-        response_.set_status(*sent_);
       }
     }
     if (end) {

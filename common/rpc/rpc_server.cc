@@ -23,15 +23,24 @@
 namespace sluice {
 namespace {
 
-// Reflection for one server instead of for every server of the process.
+// Decides about reflection for one server: linking its library alone already
+// gives it to every server of the process.
 class ReflectionOption final : public grpc::ServerBuilderOption {
  public:
+  explicit ReflectionOption(bool on) : on_(on) {}
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
                          plugins) override {
-    plugins->push_back(
-        std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    auto reflection =
+        std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>();
+    std::erase_if(*plugins, [&](const auto& plugin) {
+      return plugin->name() == reflection->name();
+    });
+    if (on_) plugins->push_back(std::move(reflection));
   }
+
+ private:
+  const bool on_;
 };
 
 absl::Status CannotListen(const ListenAddress& address, const char* got) {
@@ -132,9 +141,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(
   SetLimits(options, builder);
   SetLiveness(options, builder);
   AddMetrics(metrics, builder);
-  if (options.reflection) {
-    builder.SetOption(std::make_unique<ReflectionOption>());
-  }
+  builder.SetOption(std::make_unique<ReflectionOption>(options.reflection));
   builder.RegisterService(server->health_->service());
   for (grpc::Service* service : services) builder.RegisterService(service);
   int port = 0;
