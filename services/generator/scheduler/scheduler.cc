@@ -127,9 +127,9 @@ void Scheduler::SetPaused(Ticket ticket, bool paused) {
   if (found != requests_.end()) found->second->paused = paused;
 }
 
-const Step& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
+const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   SLUICE_CHECK(planned_.empty(), "the last plan was committed or failed");
-  step_ = Step{};
+  step_ = PlannedStep{};
   ExpireDeadlines(now);
   SortByOrder();
   PlanDecode();

@@ -56,7 +56,7 @@ struct SampleJob {
 };
 
 // What Plan decided. Without sequences there is nothing to run.
-struct Step {
+struct PlannedStep {
   StepPlan plan;
   // One for each row of logits, in order.
   std::vector<SampleJob> samples;
@@ -109,7 +109,7 @@ class Scheduler {
   // sequence and, within max_step_rows, at most `prefill_rows` others (at least
   // one). The reference is valid until the next Plan.
   // REQUIRES: the last plan was committed or failed.
-  const Step& Plan(Nanos now, int32_t prefill_rows);
+  const PlannedStep& Plan(Nanos now, int32_t prefill_rows);
 
   // `tokens[i]` answers samples[i]; an error ends that request alone.
   StepOutcome Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
@@ -166,7 +166,7 @@ class Scheduler {
   std::map<Ticket, std::unique_ptr<LiveRequest>> requests_;
   std::vector<Sequence*> waiting_;
   std::vector<Sequence*> running_;
-  Step step_;
+  PlannedStep step_;
   std::vector<PlannedRows> planned_;
   std::vector<TokenEvent> events_;
   int64_t preemptions_ = 0;

@@ -68,7 +68,7 @@ class Loop {
 
   void Step(int32_t prefill_rows = 512) {
     now_ += kNanosPerMilli;
-    const class Step& step = scheduler_.Plan(now_, prefill_rows);
+    const PlannedStep& step = scheduler_.Plan(now_, prefill_rows);
     last_rows_ = step.decode_rows + step.prefill_rows;
     last_prefill_rows_ = step.prefill_rows;
     if (!step.plan.sequences.empty()) {
@@ -376,7 +376,7 @@ TEST(SchedulerTest, ErrorOfOneRowEndsThatRequestAlone) {
   const Request healthy = Simple(5, 5);
   const Ticket good = loop.Add(healthy);
   const Ticket bad = loop.Add(Simple(6, 5));
-  const Step& step = loop.scheduler_.Plan(loop.now_, 512);
+  const PlannedStep& step = loop.scheduler_.Plan(loop.now_, 512);
   ASSERT_EQ(step.samples.size(), 2u);
   const auto logits = loop.runner_.Run(step.plan);
   std::vector<absl::StatusOr<int32_t>> tokens;

@@ -1,0 +1,87 @@
+#include "services/generator/engine/engine.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_info.h"
+
+namespace sluice::generator {
+namespace {
+
+// Rests at most this long; everything that matters wakes it earlier.
+constexpr Nanos kLongestRest = 3600 * kNanosPerSecond;
+
+absl::Status DrainingError() {
+  return WithReason(absl::UnavailableError("generator: draining"),
+                    kReasonDraining);
+}
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options, const EngineParts& parts)
+    : options_(options),
+      parts_(parts),
+      mailbox_(static_cast<size_t>(options.max_mailbox)),
+      core_(options, parts),
+      thread_("engine", [this] { Loop(); }) {}
+
+Engine::~Engine() {
+  Drain();
+  mailbox_.Close();
+  thread_.Join();
+}
+
+absl::StatusOr<std::shared_ptr<Outbox>> Engine::Submit(
+    Request request, std::function<void()> on_ready) {
+  if (draining()) return DrainingError();
+  auto outbox = std::make_shared<Outbox>(options_.outbox, std::move(on_ready),
+                                         [this] { mailbox_.Wake(); });
+  const absl::Status pushed =
+      mailbox_.TryPush(Submission{std::move(request), outbox});
+  if (pushed.ok()) return outbox;
+  if (absl::IsUnavailable(pushed)) return DrainingError();
+  return WithRetryDelay(WithReason(pushed, kReasonQueueFull),
+                        options_.scheduler.retry_delay_ms * kNanosPerMilli);
+}
+
+absl::Status Engine::Healthy() const {
+  const Nanos beat = beat_.load();
+  if (beat == 0) return absl::OkStatus();
+  const Nanos since = parts_.clock.Now() - beat;
+  if (since <= options_.stall_limit_ms * kNanosPerMilli) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(
+      absl::StrCat("engine: no step, got ", since / kNanosPerMilli,
+                   " ms, limit ", options_.stall_limit_ms, " ms"));
+}
+
+void Engine::Loop() {
+  bool ran = false;
+  while (!mailbox_.closed()) {
+    std::vector<Submission> submissions;
+    if (ran) {
+      submissions = mailbox_.DrainAll();
+    } else {
+      beat_.store(0);
+      const Nanos rest = core_.NextWakeup() - parts_.clock.Now();
+      submissions =
+          mailbox_.WaitAndDrain(std::clamp<Nanos>(rest, 0, kLongestRest));
+    }
+    beat_.store(parts_.clock.Now());
+    for (Submission& submission : submissions) {
+      core_.Submit(std::move(submission));
+    }
+    ran = core_.Step();
+  }
+  const absl::Status end = DrainingError();
+  for (Submission& submission : mailbox_.DrainAll()) {
+    submission.outbox->Close(end);
+  }
+  core_.AbortAll(end);
+  beat_.store(0);
+}
+
+}  // namespace sluice::generator

@@ -1,0 +1,63 @@
+#pragma once
+
+// Every metric of the Generator, declared once.
+
+#include "absl/status/status.h"
+#include "common/base/clock.h"
+#include "common/telemetry/metrics.h"
+#include "services/generator/engine/load_board.h"
+#include "services/generator/runner/model_runner.h"
+#include "services/generator/scheduler/token_event.h"
+
+namespace sluice::generator {
+
+// Threads: any.
+struct GeneratorMetrics {
+  explicit GeneratorMetrics(Metrics& metrics);
+
+  // A request ended with an error, before it ran and otherwise.
+  void CountRejected(const absl::Status& status);
+  void CountFailed(const absl::Status& status);
+  void CountFinished(const Finished& finished);
+
+  CounterFamily& requests;
+  CounterFamily& rejected;
+  CounterFamily& cancelled;
+  CounterFamily& preemptions;
+  CounterFamily& prompt_tokens;
+  CounterFamily& generated_tokens;
+  CounterFamily& wasted_tokens;
+  HistogramFamily& time_to_first_token;
+  HistogramFamily& inter_token;
+  HistogramFamily& queue;
+  HistogramFamily& prefill;
+  HistogramFamily& decode;
+  HistogramFamily& step;
+  HistogramFamily& step_tokens;
+  HistogramFamily& step_sequences;
+  HistogramFamily& request_prompt_tokens;
+  HistogramFamily& request_generated_tokens;
+  GaugeFamily& requests_running;
+  GaugeFamily& requests_waiting;
+  GaugeFamily& streams_paused;
+  GaugeFamily& kv_blocks;
+  GaugeFamily& kv_bytes;
+  GaugeFamily& kv_usage_ratio;
+  GaugeFamily& last_step_timestamp;
+  GaugeFamily& threads;
+  GaugeFamily& model_info;
+  GaugeFamily& model_load_seconds;
+  GaugeFamily& weight_bytes;
+};
+
+// What does not change while the model is loaded.
+void SetModelMetrics(GeneratorMetrics& metrics, const RunnerInfo& info,
+                     double load_seconds);
+
+// Fills the gauges from the board at each scrape. All are lent for as long as
+// the metrics are read.
+void CollectLoad(Metrics& registry, GeneratorMetrics& metrics,
+                 const LoadBoard& board, const Clock& clock,
+                 int64_t block_bytes);
+
+}  // namespace sluice::generator
