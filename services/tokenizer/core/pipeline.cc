@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "common/vocabulary/stream_decoder.h"
@@ -16,8 +17,8 @@ constexpr size_t kMaxTextBytes = size_t{1} << 30;
 
 absl::Status CheckLength(size_t bytes) {
   if (bytes <= kMaxTextBytes) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "text: too long, got ", bytes, " bytes, limit ", kMaxTextBytes));
+  return FieldError("text", "too long", absl::StrCat(bytes, " bytes"),
+                    absl::StrCat(kMaxTextBytes));
 }
 
 }  // namespace
@@ -146,8 +147,8 @@ absl::Status Pipeline::EncodeInto(const Job& job, Encoding& out) const {
   RETURN_IF_ERROR(CheckLength(job.text.size()));
   const std::optional<size_t> invalid = InvalidUtf8Offset(job.text);
   if (invalid.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("text: not UTF-8, got an invalid byte at ", *invalid));
+    return FieldError("text", "not UTF-8",
+                      absl::StrCat("an invalid byte at ", *invalid));
   }
   const auto end = static_cast<int32_t>(job.text.size());
   const auto add_all = [&](const std::vector<int32_t>& ids, int32_t at) {
