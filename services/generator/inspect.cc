@@ -48,8 +48,12 @@ void AddTensor(const TensorSpec& wanted, const SafetensorsReader& reader,
   report.weight_bytes += static_cast<int64_t>(tensor->bytes.size());
 }
 
-std::string Gib(int64_t bytes) {
-  return absl::StrFormat("%.2f GiB", static_cast<double>(bytes) / (1 << 30));
+std::string SizeText(int64_t bytes) {
+  constexpr double kMib = 1 << 20;
+  constexpr double kGib = 1 << 30;
+  const double size = static_cast<double>(bytes);
+  return size < kGib ? absl::StrFormat("%.2f MiB", size / kMib)
+                     : absl::StrFormat("%.2f GiB", size / kGib);
 }
 
 // At most kNamesShown of them, one a line.
@@ -68,7 +72,7 @@ std::string Listed(const std::vector<std::string>& names) {
 std::string TypesText(const ModelReport& report) {
   std::vector<std::string> parts;
   for (const auto& [type, bytes] : report.bytes_by_type) {
-    parts.push_back(absl::StrCat(type, " ", Gib(bytes)));
+    parts.push_back(absl::StrCat(type, " ", SizeText(bytes)));
   }
   return absl::StrJoin(parts, ", ");
 }
@@ -81,8 +85,8 @@ absl::StatusOr<ModelReport> InspectModel(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsReader> reader,
                    SafetensorsReader::OpenDirectory(directory));
   const ModelConfig& config = report.config;
-  std::set<std::string> wanted;
-  for (const TensorSpec& spec : DecoderTensors(config, TensorType::kBF16)) {
+  std::set<std::string> wanted = {kHead};  // a tied model may carry one
+  for (const TensorSpec& spec : DecoderTensorSpecs(config, TensorType::kBF16)) {
     wanted.insert(spec.name);
     AddTensor(spec, *reader, report);
   }
@@ -114,11 +118,11 @@ std::string FormatReport(const ModelReport& report) {
       "\n");
   absl::StrAppend(
       &text, "end of sequence ids: ", absl::StrJoin(config.eos_ids, ", "), "\n",
-      "weights: ", Gib(report.weight_bytes), " (", TypesText(report),
+      "weights: ", SizeText(report.weight_bytes), " (", TypesText(report),
       " stored)\n",  //
       "KV cache in bf16: ", report.kv_position_bytes, " bytes a position, ",
-      Gib(kv_bytes), " for one full context\n",
-      "memory: ", Gib(report.weight_bytes + kv_bytes),
+      SizeText(kv_bytes), " for one full context\n",
+      "memory: ", SizeText(report.weight_bytes + kv_bytes),
       " for weights as stored and one full context\n");
   absl::StrAppend(&text, "missing tensors: ", Listed(report.missing));
   absl::StrAppend(&text,

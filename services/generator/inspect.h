@@ -25,7 +25,9 @@ struct ModelReport {
   // embedding serves.
   bool head_falls_back = false;
 
-  bool servable() const { return missing.empty() && wrong_shape.empty(); }
+  bool servable() const {
+    return missing.empty() && wrong_shape.empty() && unused.empty();
+  }
 };
 
 // Reads config.json and the headers of the weight files, not the weights.

@@ -48,8 +48,8 @@ class InspectTest : public testing::Test {
   }
 
   std::vector<TensorSpec> Specs() const {
-    return DecoderTensors(*ParseRandomShape("llama", options_.shape),
-                          TensorType::kF32);
+    return DecoderTensorSpecs(*ParseRandomShape("llama", options_.shape),
+                              TensorType::kF32);
   }
 
   RandomModelOptions options_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "services/generator/make_random_model_shape.h"
 #include "services/generator/make_random_model_tokenizer.h"
@@ -69,19 +69,6 @@ std::string IndexJson(const std::vector<Shard>& shards, int64_t total_bytes) {
     }
   }
   return index.dump(2) + "\n";
-}
-
-absl::Status WriteText(const fs::path& path, const std::string& text) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> file(
-      std::fopen(path.c_str(), "wb"), &std::fclose);
-  const bool written =
-      file != nullptr &&
-      std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
-      std::fflush(file.get()) == 0;
-  if (written) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrCat(path.string(), ": cannot be written, ",
-                   std::error_code(errno, std::generic_category()).message()));
 }
 
 absl::Status CheckOptions(const RandomModelOptions& options) {
@@ -180,7 +167,7 @@ absl::Status MakeRandomModel(const RandomModelOptions& options,
   RETURN_IF_ERROR(CheckOptions(options));
   ASSIGN_OR_RETURN(const ModelConfig config,
                    ParseRandomShape(options.family, options.shape));
-  std::vector<TensorSpec> tensors = DecoderTensors(config, options.type);
+  std::vector<TensorSpec> tensors = DecoderTensorSpecs(config, options.type);
   const int64_t total_bytes =
       CountParameters(tensors) * TensorTypeBytes(options.type);
   RETURN_IF_ERROR(PrepareDirectory(options, total_bytes));
@@ -191,16 +178,17 @@ absl::Status MakeRandomModel(const RandomModelOptions& options,
 
   const fs::path out = options.out;
   if (shards.size() > 1) {
-    RETURN_IF_ERROR(WriteText(out / "model.safetensors.index.json",
-                              IndexJson(shards, total_bytes)));
+    RETURN_IF_ERROR(WriteFileAtomically(out / "model.safetensors.index.json",
+                                        IndexJson(shards, total_bytes)));
   }
   RETURN_IF_ERROR(
-      WriteText(out / "tokenizer.json", RandomTokenizerJson(config)));
-  RETURN_IF_ERROR(WriteText(out / "tokenizer_config.json",
-                            RandomTokenizerConfigJson(config)));
-  RETURN_IF_ERROR(
-      WriteText(out / "generation_config.json", RandomGenerationConfigJson()));
-  return WriteText(out / "config.json", RandomConfigJson(config, options.type));
+      WriteFileAtomically(out / "tokenizer.json", RandomTokenizerJson(config)));
+  RETURN_IF_ERROR(WriteFileAtomically(out / "tokenizer_config.json",
+                                      RandomTokenizerConfigJson(config)));
+  RETURN_IF_ERROR(WriteFileAtomically(out / "generation_config.json",
+                                      RandomGenerationConfigJson()));
+  return WriteFileAtomically(out / "config.json",
+                             RandomConfigJson(config, options.type));
 }
 
 }  // namespace sluice::generator

@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
+#include "services/generator/models/decoder_weights.h"
 
 namespace sluice::generator {
 namespace {
@@ -125,35 +126,6 @@ absl::Status Override(ModelConfig& config,
   return absl::OkStatus();
 }
 
-std::vector<int64_t> Shape(int64_t rows, int64_t columns) {
-  return {rows, columns};
-}
-
-void AddLayerTensors(const ModelConfig& config, TensorType type, int32_t layer,
-                     std::vector<TensorSpec>& out) {
-  const std::string prefix = absl::StrCat("model.layers.", layer, ".");
-  const int64_t hidden = config.hidden_size;
-  const auto add = [&](const char* name, std::vector<int64_t> shape) {
-    out.push_back({prefix + name, type, std::move(shape)});
-  };
-  const auto projection = [&](const std::string& name, int64_t rows,
-                              int64_t columns, bool bias) {
-    add((name + ".weight").c_str(), Shape(rows, columns));
-    if (bias) add((name + ".bias").c_str(), {rows});
-  };
-  const bool qkv_bias = config.qkv_bias;
-  add("input_layernorm.weight", {hidden});
-  projection("self_attn.q_proj", config.query_size(), hidden, qkv_bias);
-  projection("self_attn.k_proj", config.kv_size(), hidden, qkv_bias);
-  projection("self_attn.v_proj", config.kv_size(), hidden, qkv_bias);
-  projection("self_attn.o_proj", hidden, config.query_size(),
-             config.output_bias);
-  add("post_attention_layernorm.weight", {hidden});
-  projection("mlp.gate_proj", config.ffn_size, hidden, false);
-  projection("mlp.up_proj", config.ffn_size, hidden, false);
-  projection("mlp.down_proj", hidden, config.ffn_size, false);
-}
-
 }  // namespace
 
 std::vector<std::string_view> RandomShapeNames() {
@@ -229,17 +201,12 @@ std::string RandomGenerationConfigJson() {
   return json.dump(2) + "\n";
 }
 
-std::vector<TensorSpec> DecoderTensors(const ModelConfig& config,
-                                       TensorType type) {
+std::vector<TensorSpec> DecoderTensorSpecs(const ModelConfig& config,
+                                           TensorType type) {
   std::vector<TensorSpec> tensors;
-  const std::vector<int64_t> table =
-      Shape(config.vocabulary_size, config.hidden_size);
-  tensors.push_back({"model.embed_tokens.weight", type, table});
-  for (int32_t layer = 0; layer < config.layers; ++layer) {
-    AddLayerTensors(config, type, layer, tensors);
+  for (TensorRequest& tensor : DecoderTensors(config, config.tied_head)) {
+    tensors.push_back({std::move(tensor.name), type, std::move(tensor.shape)});
   }
-  tensors.push_back({"model.norm.weight", type, {config.hidden_size}});
-  if (!config.tied_head) tensors.push_back({"lm_head.weight", type, table});
   return tensors;
 }
 

@@ -38,10 +38,9 @@ absl::StatusOr<ModelConfig> ParseRandomShape(std::string_view family,
 std::string RandomConfigJson(const ModelConfig& config, TensorType type);
 std::string RandomGenerationConfigJson();
 
-// Every tensor that Hugging Face's decoder of this config reads, in file
-// order.
-std::vector<TensorSpec> DecoderTensors(const ModelConfig& config,
-                                       TensorType type);
+// Every tensor that the decoder reads, in file order.
+std::vector<TensorSpec> DecoderTensorSpecs(const ModelConfig& config,
+                                           TensorType type);
 
 // Elements of all tensors.
 int64_t CountParameters(const std::vector<TensorSpec>& tensors);

@@ -71,7 +71,7 @@ TEST_F(MakeRandomModelTest, WritesWhatTheReadersOfModelsAccept) {
 
     const auto reader = SafetensorsReader::OpenDirectory(options.out);
     ASSERT_TRUE(reader.ok()) << reader.status();
-    const auto specs = DecoderTensors(*config, TensorType::kF32);
+    const auto specs = DecoderTensorSpecs(*config, TensorType::kF32);
     EXPECT_EQ((*reader)->tensors().size(), specs.size());
     for (const TensorSpec& spec : specs) {
       const TensorView* tensor = (*reader)->Find(spec.name);
@@ -177,7 +177,7 @@ TEST_F(MakeRandomModelTest, NamedShapesHaveThePublishedParameterCounts) {
   for (const auto& [name, parameters] : qwen) {
     const auto config = ParseRandomShape("qwen2", name);
     ASSERT_TRUE(config.ok()) << config.status();
-    EXPECT_EQ(CountParameters(DecoderTensors(*config, TensorType::kBF16)),
+    EXPECT_EQ(CountParameters(DecoderTensorSpecs(*config, TensorType::kBF16)),
               parameters)
         << name;
   }
@@ -186,7 +186,7 @@ TEST_F(MakeRandomModelTest, NamedShapesHaveThePublishedParameterCounts) {
   for (const auto& [name, parameters] : llama) {
     const auto config = ParseRandomShape("llama", name);
     ASSERT_TRUE(config.ok()) << config.status();
-    EXPECT_EQ(CountParameters(DecoderTensors(*config, TensorType::kBF16)),
+    EXPECT_EQ(CountParameters(DecoderTensorSpecs(*config, TensorType::kBF16)),
               parameters)
         << name;
   }

@@ -7,7 +7,7 @@
 
 #include "common/base/check.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 namespace {
 
 at::Tensor Project(const Projection& projection, const at::Tensor& x) {
@@ -154,4 +154,4 @@ at::Tensor Decoder::RmsNorm(const at::Tensor& x,
   return weight * (x * at::rsqrt(mean_square + config_.rms_norm_eps));
 }
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

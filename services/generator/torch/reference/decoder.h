@@ -13,7 +13,7 @@
 #include "services/generator/torch/reference/decoder_weights.h"
 #include "services/generator/torch/reference/paged_cache.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 
 // Threads: engine thread only.
 class Decoder {
@@ -56,4 +56,4 @@ class Decoder {
   const DecoderWeights weights_;
 };
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

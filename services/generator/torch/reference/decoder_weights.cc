@@ -2,52 +2,27 @@
 
 #include <ATen/Functions.h>
 
-#include <cstring>
 #include <memory>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/safetensors.h"
+#include "services/generator/kernels/thread_pool.h"
+#include "services/generator/weights/tensor_check.h"
+#include "services/generator/weights/tensor_hash.h"
+#include "services/generator/weights/tensor_reader.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 namespace {
+
+constexpr char kHead[] = "lm_head.weight";
 
 absl::Status BadTensor(const std::string& name, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("tensor ", name, ": ", what));
 }
 
-absl::StatusOr<at::ScalarType> ScalarTypeOf(const TensorView& view) {
-  switch (view.type) {
-    case TensorType::kF32:
-      return at::kFloat;
-    case TensorType::kF16:
-      return at::kHalf;
-    case TensorType::kBF16:
-      return at::kBFloat16;
-    default:
-      return BadTensor(
-          view.name,
-          absl::StrCat("type: got ", std::string(TensorTypeName(view.type)),
-                       ", known are F32, F16 and BF16"));
-  }
-}
-
-// FNV-1a, eight bytes at a time.
-uint64_t Hash(const void* bytes, size_t size, uint64_t hash) {
-  constexpr uint64_t kPrime = 0x100000001b3ull;
-  const uint8_t* from = static_cast<const uint8_t*>(bytes);
-  for (; size >= 8; size -= 8, from += 8) {
-    uint64_t word;
-    std::memcpy(&word, from, 8);
-    hash = (hash ^ word) * kPrime;
-    hash ^= hash >> 32;
-  }
-  for (; size > 0; --size, ++from) hash = (hash ^ *from) * kPrime;
-  return hash;
-}
-
-// Takes tensors out of a reader and keeps the sums.
+// Takes tensors out of a reader and remembers which.
 class Loader {
  public:
   Loader(const SafetensorsReader& reader, const ModelConfig& config,
@@ -66,13 +41,19 @@ class Loader {
     }
     ASSIGN_OR_RETURN(weights_.final_norm, Take("model.norm.weight", {hidden}));
     // Some files drop the head although the config does not say "tied".
-    const bool own_head =
-        !config_.tied_head && reader_.Find("lm_head.weight") != nullptr;
+    const bool own_head = !config_.tied_head && reader_.Find(kHead) != nullptr;
     weights_.head = weights_.embedding;
     if (own_head) {
-      ASSIGN_OR_RETURN(weights_.head, Take("lm_head.weight", table));
+      ASSIGN_OR_RETURN(weights_.head, Take(kHead, table));
     }
-    return absl::OkStatus();
+    // All that was taken is right; what is left over is the question.
+    return CheckTensors(reader_, taken_, {kHead});
+  }
+
+  std::vector<std::string> TakenNames() const {
+    std::vector<std::string> names;
+    for (const TensorRequest& tensor : taken_) names.push_back(tensor.name);
+    return names;
   }
 
  private:
@@ -121,35 +102,39 @@ class Loader {
           name, absl::StrCat("shape: got ", ShapeToString(view->shape),
                              ", config.json wants ", ShapeToString(shape)));
     }
-    ASSIGN_OR_RETURN(const at::ScalarType type, ScalarTypeOf(*view));
-    // Copied, because a mapped tensor may stand at an odd address.
-    at::Tensor stored = at::empty(shape, type);
-    std::memcpy(stored.data_ptr(), view->bytes.data(), view->bytes.size());
+    if (!IsWeightType(view->type)) {
+      return BadTensor(name,
+                       absl::StrCat("type: must be F32, BF16 or F16, got ",
+                                    std::string(TensorTypeName(view->type))));
+    }
+    at::Tensor weight = at::empty(shape, at::kFloat);
+    if (!ReadFloats(*view, 0, view->elements(), weight.data_ptr<float>())) {
+      return BadTensor(name, "holds a NaN or an infinity");
+    }
     weights_.parameters += view->elements();
-    weights_.hash = Hash(name.data(), name.size(), weights_.hash);
-    weights_.hash =
-        Hash(shape.data(), shape.size() * sizeof(int64_t), weights_.hash);
-    weights_.hash = Hash(view->bytes.data(), view->bytes.size(), weights_.hash);
-    reader_.DropPages(*view);
-    return stored.to(at::kFloat);
+    taken_.push_back({name, shape});
+    return weight;
   }
 
   const SafetensorsReader& reader_;
   const ModelConfig& config_;
   DecoderWeights& weights_;
+  std::vector<TensorRequest> taken_;
 };
 
 }  // namespace
 
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const std::string& directory,
-                                                  const ModelConfig& config) {
+                                                  const ModelConfig& config,
+                                                  int threads) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsReader> reader,
                    SafetensorsReader::OpenDirectory(directory));
   DecoderWeights weights;
-  weights.hash = 0xcbf29ce484222325ull;
   Loader loader(*reader, config, weights);
   RETURN_IF_ERROR(loader.LoadAll());
+  kernels::ThreadPool pool({threads});
+  weights.hash = HashTensors(*reader, loader.TakenNames(), pool);
   return weights;
 }
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "services/generator/models/model_config.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 
 // [out, in]; the bias [out] is undefined when the model has none.
 struct Projection {
@@ -37,14 +37,15 @@ struct DecoderWeights {
   at::Tensor final_norm;  // [hidden]
   at::Tensor head;        // [vocabulary, hidden], the embedding when tied
   int64_t parameters = 0;
-  // Of the names, shapes and stored bytes of all tensors used.
-  uint64_t hash = 0;
+  std::string hash;  // HashTensors of all tensors used
 };
 
-// Reads F32, F16 and BF16 tensors of a model directory.
+// Reads F32, F16 and BF16 tensors of a model directory; `threads` share the
+// hashing.
 // Errors: NOT_FOUND, INVALID_ARGUMENT "tensor NAME: what, got, limit".
 // Throws c10::Error when the memory cannot be had.
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const std::string& directory,
-                                                  const ModelConfig& config);
+                                                  const ModelConfig& config,
+                                                  int threads);
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

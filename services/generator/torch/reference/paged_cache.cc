@@ -4,7 +4,7 @@
 
 #include "common/base/check.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 
 PagedCache::PagedCache(const PagedCacheShape& shape) : shape_(shape) {
   const int64_t slots = int64_t{shape.blocks} * shape.block_size;
@@ -15,11 +15,6 @@ PagedCache::PagedCache(const PagedCacheShape& shape) : shape_(shape) {
           at::empty({slots, shape.kv_heads, shape.head_dim}, at::kFloat));
     }
   }
-}
-
-int64_t PagedCache::BlockBytes() const {
-  return int64_t{2} * shape_.layers * shape_.block_size * shape_.kv_heads *
-         shape_.head_dim * static_cast<int64_t>(sizeof(float));
 }
 
 void PagedCache::CheckBlock(int32_t block) const {
@@ -72,4 +67,4 @@ at::Tensor PagedCache::Values(int32_t layer, const at::Tensor& slots) const {
   return values_[layer].index_select(0, slots);
 }
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

@@ -10,7 +10,7 @@
 #include "absl/types/span.h"
 #include "services/generator/runner/step_plan.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 
 struct PagedCacheShape {
   int32_t layers = 0;
@@ -18,6 +18,12 @@ struct PagedCacheShape {
   int32_t block_size = 0;
   int32_t kv_heads = 0;
   int32_t head_dim = 0;
+
+  // Of one block: all layers, keys and values.
+  int64_t block_bytes() const {
+    return int64_t{2} * layers * block_size * kv_heads * head_dim *
+           static_cast<int64_t>(sizeof(float));
+  }
 };
 
 // A slot is one position of one block: block * block_size + offset.
@@ -26,9 +32,6 @@ class PagedCache {
  public:
   // Throws c10::Error when the memory cannot be had.
   explicit PagedCache(const PagedCacheShape& shape);
-
-  // All layers, keys and values.
-  int64_t BlockBytes() const;
 
   // Slots of positions [first, end) of a sequence: int64 [end - first].
   // REQUIRES: the table covers them and names blocks of the pool.
@@ -55,4 +58,4 @@ class PagedCache {
   std::vector<at::Tensor> values_;
 };
 
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference

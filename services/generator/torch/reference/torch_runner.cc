@@ -4,13 +4,15 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "common/base/cpu_budget.h"
 #include "common/base/status_macros.h"
 #include "services/generator/models/model_config.h"
 #include "services/generator/runner/torch_backend.h"
@@ -18,7 +20,7 @@
 #include "services/generator/torch/reference/decoder_weights.h"
 #include "services/generator/torch/reference/paged_cache.h"
 
-namespace sluice::generator {
+namespace sluice::generator::reference {
 namespace {
 
 class TorchRunner final : public ModelRunner {
@@ -51,44 +53,73 @@ class TorchRunner final : public ModelRunner {
   at::Tensor logits_;
 };
 
+absl::StatusOr<PagedCacheShape> ChooseCacheShape(
+    const TorchRunnerOptions& options, const ModelConfig& config) {
+  PagedCacheShape shape = {config.layers, options.block_count,
+                           options.block_size, config.kv_heads,
+                           config.head_dim};
+  if (shape.blocks == 0) {
+    const int64_t fitting = options.kv_cache_bytes / shape.block_bytes();
+    shape.blocks = static_cast<int32_t>(
+        std::min<int64_t>(fitting, std::numeric_limits<int32_t>::max()));
+  }
+  if (shape.blocks > 0) return shape;
+  return absl::InvalidArgumentError(
+      absl::StrCat("kv_cache_bytes: got ", options.kv_cache_bytes,
+                   ", a block needs ", shape.block_bytes()));
+}
+
+int32_t ContextLength(const TorchRunnerOptions& options,
+                      const ModelConfig& config, const PagedCacheShape& cache) {
+  int64_t context = config.max_positions;
+  if (options.max_context > 0) {
+    context = std::min<int64_t>(context, options.max_context);
+  }
+  return static_cast<int32_t>(
+      std::min(context, int64_t{cache.blocks} * cache.block_size));
+}
+
 RunnerInfo MakeInfo(const TorchRunnerOptions& options,
                     const ModelConfig& config, const DecoderWeights& weights,
-                    const PagedCache& cache) {
+                    const PagedCacheShape& cache) {
   RunnerInfo info;
   info.architecture = config.architecture;
   info.backend = "torch";
   info.vocabulary_size = config.vocabulary_size;
-  info.context_length = config.max_positions;
-  info.block_size = options.block_size;
-  info.block_count = options.block_count;
-  info.block_bytes = cache.BlockBytes();
+  info.context_length = ContextLength(options, config, cache);
+  info.block_size = cache.block_size;
+  info.block_count = cache.blocks;
+  info.block_bytes = cache.block_bytes();
   info.parameters = weights.parameters;
   info.weight_bytes = weights.parameters * static_cast<int64_t>(sizeof(float));
-  info.threads = options.threads;
+  info.threads = at::get_num_threads();
   info.isa = "torch";
   info.weight_format = "f32";
   info.kv_format = "f32";
-  info.fingerprint = absl::StrFormat("torch1-f32-kv:f32-%016x", weights.hash);
+  // Outside the numerics contract: results may depend on the batch.
+  info.fingerprint = absl::StrCat("torch1-f32-kv:f32-", weights.hash);
   return info;
 }
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> Create(
     const TorchRunnerOptions& options) {
   const c10::InferenceMode inference;
-  at::set_num_threads(options.threads);
+  at::set_num_threads(options.threads > 0 ? options.threads
+                                          : ReadCpuBudget().usable_threads());
   ASSIGN_OR_RETURN(const ModelConfig config,
                    ReadModelConfig(options.model_directory));
+  ASSIGN_OR_RETURN(const PagedCacheShape shape,
+                   ChooseCacheShape(options, config));
   ASSIGN_OR_RETURN(DecoderWeights weights,
-                   LoadDecoderWeights(options.model_directory, config));
-  PagedCache cache({config.layers, options.block_count, options.block_size,
-                    config.kv_heads, config.head_dim});
-  RunnerInfo info = MakeInfo(options, config, weights, cache);
+                   LoadDecoderWeights(options.model_directory, config,
+                                      at::get_num_threads()));
+  RunnerInfo info = MakeInfo(options, config, weights, shape);
   return std::make_unique<TorchRunner>(
-      std::move(info), Decoder(config, std::move(weights)), std::move(cache));
+      std::move(info), Decoder(config, std::move(weights)), PagedCache(shape));
 }
 
 }  // namespace
-}  // namespace sluice::generator
+}  // namespace sluice::generator::reference
 
 using sluice::generator::ModelRunner;
 using sluice::generator::TorchBackendVersion;
@@ -103,7 +134,7 @@ extern "C" [[gnu::visibility("default")]] void sluice_torch_create(
     const TorchRunnerOptions* options,
     absl::StatusOr<std::unique_ptr<ModelRunner>>* runner) {
   try {
-    *runner = sluice::generator::Create(*options);
+    *runner = sluice::generator::reference::Create(*options);
   } catch (const std::exception& error) {
     *runner =
         absl::ResourceExhaustedError(absl::StrCat("torch: ", error.what()));
