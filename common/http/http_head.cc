@@ -113,6 +113,11 @@ std::optional<HttpResponse> RefuseFraming(const HttpRequest& request,
         "Content-Length, Transfer-Encoding: got more than one of them, "
         "limit 1");
   }
+  const std::optional<std::string_view> length =
+      request.header("Content-Length");
+  if (length && length->find_first_not_of("0123456789") != std::string::npos) {
+    return BadHead("Content-Length: not a plain number");
+  }
   if (encodings == 0) return std::nullopt;
   const std::string_view value = *request.header("Transfer-Encoding");
   if (rules.http_1_0 ||
