@@ -8,6 +8,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -34,7 +35,7 @@ class TorchRunner final : public ModelRunner {
 
   absl::StatusOr<LogitsView> Run(const StepPlan& plan) override try {
     const c10::InferenceMode inference;
-    at::init_num_threads();  // this may be a thread that torch never saw
+    PrepareThread();
     logits_ = decoder_.Forward(plan, cache_);
     LogitsView view;
     view.rows = static_cast<int32_t>(logits_.size(0));
@@ -47,10 +48,19 @@ class TorchRunner final : public ModelRunner {
   }
 
  private:
+  // OpenMP keeps the number of threads per thread, and the engine's is not the
+  // one that loaded the model.
+  void PrepareThread() {
+    if (prepared_ == std::this_thread::get_id()) return;
+    at::init_num_threads();
+    prepared_ = std::this_thread::get_id();
+  }
+
   const RunnerInfo info_;
   const Decoder decoder_;
   PagedCache cache_;
   at::Tensor logits_;
+  std::thread::id prepared_;
 };
 
 absl::StatusOr<PagedCacheShape> ChooseCacheShape(
