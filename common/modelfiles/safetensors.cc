@@ -17,6 +17,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/base/json_quote.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
 #include "common/modelfiles/json.h"
@@ -245,21 +246,6 @@ absl::StatusOr<std::map<std::string, std::string>> ReadWeightMap(
   return map;
 }
 
-std::string JsonQuoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppend(&out, "\\u", absl::Hex(c, absl::kZeroPad4));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 // JSON of the specs, laid out one behind the other; `end` becomes the bytes of
 // all of them.
 absl::StatusOr<std::string> MakeHeader(
@@ -271,8 +257,8 @@ absl::StatusOr<std::string> MakeHeader(
         "\"__metadata__\":{",
         absl::StrJoin(metadata, ",",
                       [](std::string* out, const auto& pair) {
-                        absl::StrAppend(out, JsonQuoted(pair.first), ":",
-                                        JsonQuoted(pair.second));
+                        absl::StrAppend(out, JsonQuote(pair.first), ":",
+                                        JsonQuote(pair.second));
                       }),
         "}"));
   }
@@ -293,7 +279,7 @@ absl::StatusOr<std::string> MakeHeader(
       return Bad(spec.name, "name is taken");
     }
     members.push_back(absl::StrCat(
-        JsonQuoted(spec.name), ":{\"dtype\":\"", RowOf(spec.type).name,
+        JsonQuote(spec.name), ":{\"dtype\":\"", RowOf(spec.type).name,
         "\",\"shape\":[", absl::StrJoin(spec.shape, ","),
         "],\"data_offsets\":[", begin, ",", end, "]}"));
   }

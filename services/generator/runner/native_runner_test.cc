@@ -77,10 +77,11 @@ Logits RunAlone(ModelRunner& runner, const std::vector<int32_t>& ids,
   return last;
 }
 
-const std::vector<int32_t> kManyThreads = {1, 2, 3, 5};
-const std::vector<int32_t> kFewThreads = {3};
-const std::vector<int32_t> kManyChunks = {1, 7, 64, 150};
-const std::vector<int32_t> kFewChunks = {1, 64};
+struct Split {
+  int32_t threads, chunk;
+};
+const std::vector<Split> kSplits = {{1, 1}, {2, 7}, {5, 64}, {3, 150}};
+
 const std::vector<int32_t> kBlocks = {7, 3, 21, 0, 40, 12, 5, 33};
 
 std::vector<RandomModel> Models() {
@@ -151,17 +152,14 @@ TEST_P(NativeRunnerTest, BitsDoNotDependOnChunkingThreadsOrBlocks) {
     if (!kernels::CpuSupports(*kernels::CpuIsaFromName(isa))) continue;
     auto one = Open(directory_.path(), {.threads = 1, .cpu_isa = isa});
     const Logits expected = RunAlone(*one, ids, 150, kBlocks);
-    const bool slow = isa == "scalar";
-    for (int32_t threads : slow ? kFewThreads : kManyThreads) {
+    for (const Split& split : kSplits) {
       auto runner = Open(directory_.path(), {.block_size = 16,
-                                             .threads = threads,
+                                             .threads = split.threads,
                                              .cpu_isa = isa,
                                              .max_pass_rows = 40});
-      for (int32_t chunk : slow ? kFewChunks : kManyChunks) {
-        const Logits logits =
-            RunAlone(*runner, ids, chunk, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0});
-        ASSERT_EQ(logits, expected) << isa << " " << threads << " " << chunk;
-      }
+      const Logits logits =
+          RunAlone(*runner, ids, split.chunk, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0});
+      ASSERT_EQ(logits, expected) << isa << " " << split.threads;
     }
   }
 }
