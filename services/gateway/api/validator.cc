@@ -217,10 +217,12 @@ absl::Status ValidatePromptTokens(std::string_view field, int64_t tokens,
     return FieldError(field, "becomes no tokens", "0", "1 or more");
   }
   if (tokens < context_length) return absl::OkStatus();
-  return WithReason(FieldError(field, "is longer than the context",
-                               absl::StrCat(tokens, " tokens"),
-                               absl::StrCat(context_length - 1)),
-                    kReasonContextLengthExceeded);
+  return WithReason(
+      FieldError(
+          field, "is longer than the context", absl::StrCat(tokens, " tokens"),
+          absl::StrCat(context_length - 1, ", one less than the context of ",
+                       context_length)),
+      kReasonContextLengthExceeded);
 }
 
 }  // namespace sluice::gateway::api

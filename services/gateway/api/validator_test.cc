@@ -211,7 +211,8 @@ TEST(Validator, PromptLeavesRoomForOneToken) {
   EXPECT_TRUE(ValidatePromptTokens("prompt", 99, 100).ok());
   const absl::Status status = ValidatePromptTokens("prompt", 100, 100);
   EXPECT_EQ(status.message(),
-            "prompt: is longer than the context, got 100 tokens, limit 99");
+            "prompt: is longer than the context, got 100 tokens, limit 99, "
+            "one less than the context of 100");
   EXPECT_EQ(ReasonOf(status), kReasonContextLengthExceeded);
   EXPECT_EQ(ValidatePromptTokens("prompt", 0, 100).code(),
             absl::StatusCode::kInvalidArgument);

@@ -92,7 +92,7 @@ void Exchange::Next(NextCallback done) {
     absl::MutexLock lock(&mutex_);
     SLUICE_CHECK(waiting_ == nullptr, "one Next waits at a time");
     if (!ended_) {
-      waiting_ = std::move(done);
+      std::swap(waiting_, done);
       waiting_since_ = clock_.Now();
       stream = stream_;
     } else if (!status_.ok()) {

@@ -217,7 +217,8 @@ TEST_F(ExchangeTest, PromptOverTheContextNeverReachesTheGenerator) {
   auto exchange = Started(std::string(100, 'x'));
   const absl::Status status = Next(*exchange)->status();
   EXPECT_EQ(status.message(),
-            "prompt: is longer than the context, got 100 tokens, limit 99");
+            "prompt: is longer than the context, got 100 tokens, limit 99, "
+            "one less than the context of 100");
   EXPECT_EQ(router_.generator->last_stream(), nullptr);
 }
 

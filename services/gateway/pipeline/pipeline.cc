@@ -55,6 +55,11 @@ absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Start(
   return exchange;
 }
 
+absl::Status Pipeline::Refused(std::string_view route,
+                               absl::Status status) const {
+  return Refuse(route, {}, parts_.clock.Now(), std::move(status));
+}
+
 absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Admit(
     std::string_view route, api::RequestOptions options,
     std::string prompt_field, Nanos arrival) {

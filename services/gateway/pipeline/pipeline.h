@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -53,6 +54,10 @@ class Pipeline {
                                                   api::ChatRequest request);
   absl::StatusOr<std::shared_ptr<Exchange>> Start(
       std::string_view route, api::CompletionRequest request);
+
+  // For a face that could not make a request of what came: counts the refusal
+  // and returns it, as Start would. REQUIRES: !status.ok().
+  absl::Status Refused(std::string_view route, absl::Status status) const;
 
   // What can be asked for; empty while not ready.
   std::vector<ModelInfo> Models() const { return parts_.router.Models(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/error_info.h"
 #include "services/gateway/api/validator.h"
 
 namespace sluice::gateway {
@@ -77,7 +78,8 @@ absl::StatusOr<const Preset*> PresetCatalog::Find(std::string_view field,
   std::string message(field);
   message.append(": no such preset, got ").append(api::Quoted(name));
   message.append(", limit one of ").append(known);
-  return absl::NotFoundError(message);
+  return WithReason(WithField(absl::NotFoundError(message), field),
+                    "PRESET_NOT_FOUND");
 }
 
 api::SamplingParams ResolveParams(const api::SamplingParams& request,

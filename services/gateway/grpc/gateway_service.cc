@@ -1,0 +1,133 @@
+#include "services/gateway/grpc/gateway_service.h"
+
+#include <chrono>
+#include <utility>
+
+#include "common/rpc/status.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "services/gateway/grpc/messages.h"
+#include "sluice/gateway/v1/gateway.grpc.pb.h"
+
+namespace sluice::gateway {
+namespace {
+
+namespace pb = v1;
+
+// One stream. Finish is called only in answer to a Next (or when there is no
+// exchange), so nothing touches the reactor after it.
+template <typename Response>
+class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  // REQUIRES: called once, by the handler before it returns.
+  void Start(absl::StatusOr<std::shared_ptr<Exchange>> exchange) {
+    if (!exchange.ok()) return Finish(ToGrpcStatus(exchange.status()));
+    exchange_ = *std::move(exchange);
+    Pull();
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) exchange_->Cancel();
+    Pull();
+  }
+  void OnCancel() override {
+    if (exchange_ != nullptr) exchange_->Cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Pull() {
+    // A copy: the callback may end this reactor before Next returns.
+    const std::shared_ptr<Exchange> exchange = exchange_;
+    exchange->Next([this](absl::StatusOr<std::optional<api::Event>> next) {
+      if (!next.ok()) return Finish(ToGrpcStatus(next.status()));
+      if (!next->has_value()) return Finish(grpc::Status::OK);
+      Send(**next);
+    });
+  }
+
+  void Send(const api::Event& event) {
+    const Response response = ToResponse<Response>(event);
+    bool own_buffer = false;
+    const grpc::Status status = grpc::SerializationTraits<Response>::Serialize(
+        response, &message_, &own_buffer);
+    if (status.ok()) return StartWrite(&message_);
+    exchange_->Cancel();
+    Finish(status);
+  }
+
+  std::shared_ptr<Exchange> exchange_;
+  grpc::ByteBuffer message_;
+};
+
+std::optional<Nanos> TimeoutOf(const grpc::CallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) {
+    return std::nullopt;
+  }
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             deadline - std::chrono::system_clock::now())
+      .count();
+}
+
+// Chat and Complete take raw bytes, so that a malformed message is answered
+// with INVALID_ARGUMENT instead of gRPC's UNIMPLEMENTED.
+using RawService = pb::GatewayService::WithRawCallbackMethod_Chat<
+    pb::GatewayService::WithRawCallbackMethod_Complete<
+        pb::GatewayService::WithCallbackMethod_ListModels<
+            pb::GatewayService::Service>>>;
+
+class Service final : public RawService {
+ public:
+  explicit Service(Pipeline& pipeline) : pipeline_(pipeline) {}
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Chat(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* bytes) override {
+    return Answer<pb::ChatResponse>("grpc Chat", *context, ParseChat(*bytes));
+  }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Complete(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* bytes) override {
+    return Answer<pb::CompleteResponse>("grpc Complete", *context,
+                                        ParseCompletion(*bytes));
+  }
+
+  grpc::ServerUnaryReactor* ListModels(
+      grpc::CallbackServerContext* context,
+      const pb::ListModelsRequest* request,
+      pb::ListModelsResponse* response) override {
+    for (const ModelInfo& model : pipeline_.Models()) {
+      *response->add_models() = ToProto(model);
+    }
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+ private:
+  template <typename Response, typename Request>
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(
+      std::string_view route, const grpc::CallbackServerContext& context,
+      absl::StatusOr<Request> request) {
+    auto* reactor = new AnswerReactor<Response>;
+    if (!request.ok()) {
+      reactor->Start(pipeline_.Refused(route, request.status()));
+      return reactor;
+    }
+    request->options.timeout = TimeoutOf(context);
+    reactor->Start(pipeline_.Start(route, *std::move(request)));
+    return reactor;
+  }
+
+  Pipeline& pipeline_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeGatewayService(Pipeline& pipeline) {
+  return std::make_unique<Service>(pipeline);
+}
+
+}  // namespace sluice::gateway

@@ -1,0 +1,26 @@
+#pragma once
+
+// The HTTP face: /health, /chat, /chat_stream and the OpenAI routes.
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/base/clock.h"
+#include "common/http/http_server.h"
+#include "services/gateway/pipeline/pipeline.h"
+
+namespace sluice::gateway {
+
+// Lent to the routes for the life of the server.
+struct HttpFace {
+  Pipeline& pipeline;
+  const Clock& clock;
+  // OK while requests can be served. Must not block.
+  std::function<absl::Status()> ready;
+};
+
+// Handlers do not block. Threads: any.
+std::vector<HttpRoute> GatewayRoutes(const HttpFace& face);
+
+}  // namespace sluice::gateway
