@@ -1,0 +1,183 @@
+#include "services/generator/config.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "common/base/error_info.h"
+#include "common/base/model_directory.h"
+#include "common/base/status_macros.h"
+#include "common/telemetry/log.h"
+
+using sluice::ServiceProcessOptions;
+using sluice::generator::BackendOptions;
+using sluice::generator::Config;
+using sluice::generator::EngineOptions;
+using sluice::generator::NativeRunnerOptions;
+using sluice::generator::OutboxLimits;
+using sluice::generator::SchedulerOptions;
+using sluice::generator::StepPacerOptions;
+
+ABSL_FLAG(std::string, model, Config().model,
+          "model directory; empty: the model that ships with Sluice");
+ABSL_FLAG(std::string, model_name, Config().model_name,
+          "name that clients use for the model; empty: the last part of "
+          "--model");
+ABSL_FLAG(std::string, grpc_listen, Config().rpc.listen,
+          "address of the gRPC face, host:port; port 0: any free one");
+ABSL_FLAG(std::string, ops_listen, Config().ops_listen,
+          "address of /metrics, /healthz and /readyz, host:port");
+ABSL_FLAG(std::string, ports_file, ServiceProcessOptions().ports_file,
+          "file that gets the ports as JSON once all are open; empty: none");
+ABSL_FLAG(std::string, log_level, ServiceProcessOptions().log_level,
+          "debug, info, warning or error");
+ABSL_FLAG(bool, reflection, Config().rpc.reflection,
+          "let clients list the services and their messages");
+ABSL_FLAG(int64_t, drain_delay_ms, ServiceProcessOptions().drain_delay_ms,
+          "after SIGTERM: time between NOT_SERVING and refusing calls");
+ABSL_FLAG(int64_t, drain_grace_ms, ServiceProcessOptions().drain_grace_ms,
+          "after SIGTERM: time for running calls to end");
+ABSL_FLAG(std::string, reference, Config().reference,
+          "print the reference page of flags or metrics and exit");
+
+ABSL_FLAG(std::string, backend, BackendOptions().backend,
+          "auto, native or torch; auto: native where it has the model");
+ABSL_FLAG(int64_t, kv_cache_bytes, NativeRunnerOptions().kv_cache_bytes,
+          "memory of the KV cache");
+ABSL_FLAG(int64_t, kv_cache_tokens, BackendOptions().kv_cache_tokens,
+          "positions of the KV cache; 0: as many as --kv_cache_bytes hold");
+ABSL_FLAG(std::string, kv_format, NativeRunnerOptions().kv_format,
+          "stored format of keys and values: bf16 or f32 (torch: always f32)");
+ABSL_FLAG(int32_t, block_size, NativeRunnerOptions().block_size,
+          "positions of a KV block, a multiple of 16");
+ABSL_FLAG(int32_t, threads, NativeRunnerOptions().threads,
+          "computing threads; 0: what quota, cpuset and physical cores allow");
+ABSL_FLAG(std::string, cpu_isa, NativeRunnerOptions().cpu_isa,
+          "instruction set of the native backend: auto, scalar, avx2 or "
+          "avx512");
+ABSL_FLAG(int32_t, max_context, NativeRunnerOptions().max_context,
+          "positions of a sequence at most; 0: what the model was made for");
+
+ABSL_FLAG(int32_t, max_step_rows, SchedulerOptions().max_step_rows,
+          "rows of a step at most, decode and prefill together");
+ABSL_FLAG(int32_t, max_running_sequences,
+          SchedulerOptions().max_running_sequences,
+          "sequences that are computed at once");
+ABSL_FLAG(int32_t, target_step_ms, StepPacerOptions().target_step_ms,
+          "time that a step should take; prefill is cut to meet it");
+ABSL_FLAG(int32_t, max_queued_requests, SchedulerOptions().max_queued_requests,
+          "requests that wait for their first step; more are refused");
+ABSL_FLAG(int64_t, max_queued_tokens, SchedulerOptions().max_queued_tokens,
+          "prompt and output tokens of these together; more are refused");
+ABSL_FLAG(int32_t, max_preemptions, SchedulerOptions().max_preemptions,
+          "times that a sequence may lose its KV blocks");
+ABSL_FLAG(int32_t, retry_delay_ms, SchedulerOptions().retry_delay_ms,
+          "what a request refused for load is told to wait");
+ABSL_FLAG(int32_t, outbox_ids, OutboxLimits().max_pending_ids,
+          "unread ids at which a slow reader's request is paused");
+ABSL_FLAG(int32_t, slow_reader_timeout_ms,
+          EngineOptions().slow_reader_timeout_ms,
+          "time that a request may be paused so before it is ended");
+ABSL_FLAG(int32_t, stall_limit_ms, EngineOptions().stall_limit_ms,
+          "time without a step after which a busy engine is unhealthy");
+
+namespace sluice::generator {
+namespace {
+
+constexpr int64_t kMaxDrainMs = 600'000;
+
+absl::Status CheckConfig(const Config& config) {
+  RETURN_IF_ERROR(ParseLogLevel(config.process.log_level).status());
+  const auto check_ms = [](const char* flag, int64_t ms) {
+    if (ms >= 0 && ms <= kMaxDrainMs) return absl::OkStatus();
+    return FieldError(flag, "out of range", std::to_string(ms), "0 to 600000");
+  };
+  RETURN_IF_ERROR(check_ms("drain_delay_ms", config.process.drain_delay_ms));
+  RETURN_IF_ERROR(check_ms("drain_grace_ms", config.process.drain_grace_ms));
+  RETURN_IF_ERROR(CheckOptions(config.backend));
+  RETURN_IF_ERROR(CheckOptions(config.engine));
+  const std::string& page = config.reference;
+  if (!page.empty() && page != "flags" && page != "metrics") {
+    return FieldError("reference", "unknown page", page, "flags or metrics");
+  }
+  return absl::OkStatus();
+}
+
+BackendOptions BackendOfFlags() {
+  BackendOptions backend;
+  backend.backend = absl::GetFlag(FLAGS_backend);
+  backend.kv_cache_tokens = absl::GetFlag(FLAGS_kv_cache_tokens);
+  backend.native.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
+  backend.native.kv_format = absl::GetFlag(FLAGS_kv_format);
+  backend.native.block_size = absl::GetFlag(FLAGS_block_size);
+  backend.native.threads = absl::GetFlag(FLAGS_threads);
+  backend.native.cpu_isa = absl::GetFlag(FLAGS_cpu_isa);
+  backend.native.max_context = absl::GetFlag(FLAGS_max_context);
+  return backend;
+}
+
+EngineOptions EngineOfFlags() {
+  EngineOptions engine;
+  SchedulerOptions& scheduler = engine.scheduler;
+  scheduler.max_step_rows = absl::GetFlag(FLAGS_max_step_rows);
+  scheduler.max_running_sequences = absl::GetFlag(FLAGS_max_running_sequences);
+  scheduler.max_queued_requests = absl::GetFlag(FLAGS_max_queued_requests);
+  scheduler.max_queued_tokens = absl::GetFlag(FLAGS_max_queued_tokens);
+  scheduler.max_preemptions = absl::GetFlag(FLAGS_max_preemptions);
+  scheduler.retry_delay_ms = absl::GetFlag(FLAGS_retry_delay_ms);
+  engine.pacer.target_step_ms = absl::GetFlag(FLAGS_target_step_ms);
+  engine.pacer.max_prefill_rows = scheduler.max_step_rows;
+  engine.outbox.max_pending_ids = absl::GetFlag(FLAGS_outbox_ids);
+  engine.slow_reader_timeout_ms = absl::GetFlag(FLAGS_slow_reader_timeout_ms);
+  engine.stall_limit_ms = absl::GetFlag(FLAGS_stall_limit_ms);
+  return engine;
+}
+
+Config ConfigOfFlags() {
+  Config config;
+  config.model = absl::GetFlag(FLAGS_model);
+  config.model_name = absl::GetFlag(FLAGS_model_name);
+  config.ops_listen = absl::GetFlag(FLAGS_ops_listen);
+  config.reference = absl::GetFlag(FLAGS_reference);
+  config.rpc.listen = absl::GetFlag(FLAGS_grpc_listen);
+  config.rpc.reflection = absl::GetFlag(FLAGS_reflection);
+  config.backend = BackendOfFlags();
+  config.engine = EngineOfFlags();
+  config.process.ports_file = absl::GetFlag(FLAGS_ports_file);
+  config.process.log_level = absl::GetFlag(FLAGS_log_level);
+  config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);
+  config.process.drain_grace_ms = absl::GetFlag(FLAGS_drain_grace_ms);
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "the Generator service of Sluice.\n\n"
+      "  sluice-generator [flags]                  serve a model directory\n"
+      "  sluice-generator inspect DIR              say what a model directory "
+      "holds\n"
+      "  sluice-generator make-random-model ...    write a model of random "
+      "weights");
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return FieldError("command line", "unknown argument", rest[1],
+                      "inspect DIR, make-random-model, or flags only");
+  }
+  Config config = ConfigOfFlags();
+  RETURN_IF_ERROR(CheckConfig(config));
+  if (!config.reference.empty()) return config;
+  if (config.model.empty()) {
+    ASSIGN_OR_RETURN(config.model, DefaultModelDirectory());
+  }
+  if (config.model_name.empty()) {
+    config.model_name = ModelNameOf(config.model);
+  }
+  return config;
+}
+
+}  // namespace sluice::generator

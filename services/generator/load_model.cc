@@ -1,0 +1,80 @@
+#include "services/generator/load_model.h"
+
+#include <ctime>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/modelfiles/directory.h"
+#include "common/vocabulary/token_table.h"
+#include "services/generator/sampler/generation_config.h"
+
+namespace sluice::generator {
+namespace {
+
+void LogLoaded(const LoadedModel& model, Logger& log) {
+  const RunnerInfo& info = model.runner->info();
+  const RequestLimits& limits = model.served.limits;
+  log.Info("model loaded", {{"model", model.served.name},
+                            {"architecture", info.architecture},
+                            {"backend", info.backend},
+                            {"isa", info.isa},
+                            {"threads", info.threads},
+                            {"parameters", info.parameters},
+                            {"weight_bytes", info.weight_bytes},
+                            {"weight_format", info.weight_format},
+                            {"kv_format", info.kv_format},
+                            {"kv_blocks", info.block_count},
+                            {"block_size", info.block_size},
+                            {"kv_bytes", info.block_bytes * info.block_count},
+                            {"context", limits.context_length},
+                            {"fingerprint", info.fingerprint},
+                            {"load_seconds", model.load_seconds}});
+  if (limits.eos_ids.empty()) {
+    log.Warning(
+        "model names no end-of-sequence id: only limits and stops end "
+        "its answers");
+  }
+  if (model.vocabulary.size() > limits.vocabulary_size) {
+    log.Warning("tokenizer knows more ids than the model",
+                {{"tokenizer", model.vocabulary.size()},
+                 {"model", limits.vocabulary_size}});
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
+  const MonotonicClock clock;
+  const Nanos start = clock.Now();
+  const auto warning = [&log](std::string_view message) {
+    log.Warning("model", {{"warning", message}});
+  };
+  // The small files first: what is wrong with them shows at once.
+  ASSIGN_OR_RETURN(std::vector<int32_t> eos_ids, ReadEosIds(options.directory));
+  ASSIGN_OR_RETURN(SamplingOverrides defaults,
+                   ReadSamplingDefaults(options.directory));
+  ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadVocabulary(options.directory));
+  ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
+                   CreateRunner(options.directory, options.backend, warning));
+  ServedModel served;
+  served.name = options.name;
+  served.info = runner->info();
+  served.vocabulary_hash = vocabulary.hash();
+  served.limits.context_length =
+      ContextLength(served.info, options.backend.native.max_context);
+  served.limits.vocabulary_size = served.info.vocabulary_size;
+  served.limits.eos_ids = std::move(eos_ids);
+  served.limits.defaults = std::move(defaults);
+  served.started_at_unix_seconds = std::time(nullptr);
+  LoadedModel loaded = {.runner = std::move(runner),
+                        .vocabulary = std::move(vocabulary),
+                        .served = std::move(served),
+                        .load_seconds = ToSeconds(clock.Now() - start)};
+  LogLoaded(loaded, log);
+  return loaded;
+}
+
+}  // namespace sluice::generator

@@ -1,0 +1,34 @@
+#pragma once
+
+// Everything that a model directory gives to the service.
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/telemetry/log.h"
+#include "common/vocabulary/vocabulary.h"
+#include "services/generator/backend.h"
+#include "services/generator/service/served_model.h"
+
+namespace sluice::generator {
+
+struct LoadOptions {
+  std::string directory;
+  std::string name;  // that clients use
+  BackendOptions backend;
+};
+
+struct LoadedModel {
+  std::unique_ptr<ModelRunner> runner;
+  Vocabulary vocabulary;
+  ServedModel served;
+  double load_seconds = 0;
+};
+
+// Logs what was loaded and what is odd about it.
+// Errors: those of CreateRunner, ReadVocabulary, ReadEosIds and
+// ReadSamplingDefaults.
+absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log);
+
+}  // namespace sluice::generator
