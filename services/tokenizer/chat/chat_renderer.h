@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/tokenizer/chat/jinja/civil_time.h"
+#include "services/tokenizer/chat/jinja/limits.h"
 #include "services/tokenizer/chat/segment.h"
 
 namespace sluice::tokenizer {
@@ -23,11 +25,11 @@ struct ToolCall {
 
 struct ChatMessage {
   std::string role;
-  std::optional<std::string> content;
-  std::optional<std::string> name;
-  std::vector<ToolCall> tool_calls;
-  std::optional<std::string> tool_call_id;
-  std::optional<std::string> reasoning_content;
+  std::optional<std::string> content = {};
+  std::optional<std::string> name = {};
+  std::vector<ToolCall> tool_calls = {};
+  std::optional<std::string> tool_call_id = {};
+  std::optional<std::string> reasoning_content = {};
 };
 
 struct ChatInput {
@@ -37,24 +39,24 @@ struct ChatInput {
   std::string kwargs_json;  // a JSON object as text; empty means none
 };
 
-// A local date and time, as strftime_now prints it.
-struct CivilTime {
-  int year = 1970;
-  int month = 1;  // 1 to 12
-  int day = 1;    // 1 to 31
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-};
-
-// Reads the local time of this machine.
-CivilTime LocalCivilTime();
-
 struct ChatRendererOptions {
   int max_messages = 1024;
   int64_t max_input_bytes = 4 << 20;  // all texts of one chat together
   int max_json_depth = 32;            // tools, arguments and kwargs
   int64_t max_file_bytes = 4 << 20;   // each file that is read at load
+  jinja::Limits template_limits;
+  // Names that a request's kwargs may set.
+  std::vector<std::string> allowed_kwargs = {"enable_thinking",
+                                             "thinking",
+                                             "forced_thinking",
+                                             "reasoning_effort",
+                                             "date_string",
+                                             "builtin_tools",
+                                             "documents",
+                                             "xml_tools",
+                                             "python_tools",
+                                             "model_identity",
+                                             "tools_in_user_message"};
   std::function<CivilTime()> local_time = LocalCivilTime;
 };
 

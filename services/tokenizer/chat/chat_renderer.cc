@@ -1,0 +1,268 @@
+#include "services/tokenizer/chat/chat_renderer.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "services/tokenizer/chat/jinja/dict.h"
+#include "services/tokenizer/chat/jinja/json.h"
+#include "services/tokenizer/chat/jinja/template.h"
+#include "services/tokenizer/chat/message_values.h"
+#include "services/tokenizer/chat/template_files.h"
+
+namespace sluice::tokenizer {
+namespace {
+
+using jinja::Context;
+using jinja::Template;
+using jinja::Value;
+
+RenderedChat ToRenderedChat(const jinja::Text& text) {
+  RenderedChat chat;
+  for (const jinja::TextRun& run : text.Runs()) {
+    chat.segments.push_back({std::string(run.bytes), !run.foreign});
+  }
+  return chat;
+}
+
+int64_t BytesOf(const ChatMessage& message) {
+  size_t bytes = message.role.size() + message.content.value_or("").size() +
+                 message.name.value_or("").size() +
+                 message.tool_call_id.value_or("").size() +
+                 message.reasoning_content.value_or("").size();
+  for (const ToolCall& call : message.tool_calls) {
+    bytes += call.id.size() + call.name.size() + call.arguments_json.size();
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+class TemplateRenderer final : public ChatRenderer {
+ public:
+  explicit TemplateRenderer(const ChatRendererOptions& options)
+      : options_(options) {}
+
+  absl::Status Load(const std::string& directory) {
+    ASSIGN_OR_RETURN(const TemplateFiles files,
+                     ReadTemplateFiles(directory, options_.max_file_bytes));
+    for (const auto& [name, source] : files.templates) {
+      RETURN_IF_ERROR(Parse(files.source, name, source));
+    }
+    for (const auto& [name, text] : files.special_tokens) {
+      special_tokens_.emplace_back(name, jinja::SharedString(text));
+    }
+    for (const std::string& text : files.additional_special_tokens) {
+      additional_tokens_.emplace_back(text);
+    }
+    if (default_ == nullptr) return absl::OkStatus();
+    const absl::Status usable = LearnHabits();
+    if (usable.ok()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        files.source, ": cannot render one short message: ", usable.message()));
+  }
+
+  bool has_template() const override { return default_ != nullptr; }
+
+  absl::StatusOr<RenderedChat> Render(const ChatInput& input) const override {
+    if (!has_template()) {
+      return absl::FailedPreconditionError(
+          "model: it has no chat template; send a text to complete instead");
+    }
+    RETURN_IF_ERROR(CheckSize(input));
+    ASSIGN_OR_RETURN(const Value tools, Tools(input.tools_json));
+    ASSIGN_OR_RETURN(const Value kwargs, Kwargs(input.kwargs_json));
+    ASSIGN_OR_RETURN(Value messages,
+                     MessagesToValue(input.messages, keys_, habits_,
+                                     options_.max_json_depth));
+    Context context = BaseContext();
+    context.emplace_back("messages", std::move(messages));
+    context.emplace_back("tools", tools);
+    context.emplace_back("add_generation_prompt",
+                         Value::Bool(input.add_generation_prompt));
+    if (kwargs.is(jinja::Kind::kDict)) {
+      for (const auto& [name, value] : kwargs.dict().entries()) {
+        context.emplace_back(name.bytes(), value);
+      }
+    }
+    absl::StatusOr<jinja::Text> text = TemplateFor(tools).Render(context);
+    if (text.ok()) return ToRenderedChat(*text);
+    return absl::InvalidArgumentError(absl::StrCat(
+        "messages: the chat template refuses them: ", text.status().message()));
+  }
+
+ private:
+  absl::Status Parse(const std::string& file, const std::string& name,
+                     const std::string& source) {
+    if (name != "default" && name != "tool_use") return absl::OkStatus();
+    jinja::TemplateOptions options;
+    options.limits = options_.template_limits;
+    options.environment.local_time = options_.local_time;
+    absl::StatusOr<std::unique_ptr<const Template>> parsed =
+        Template::Parse(source, options);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file, ": chat_template: ", parsed.status().message()));
+    }
+    (name == "default" ? default_ : tool_use_) = *std::move(parsed);
+    return absl::OkStatus();
+  }
+
+  const Template& TemplateFor(const Value& tools) const {
+    return tool_use_ != nullptr && !tools.is_none() ? *tool_use_ : *default_;
+  }
+
+  // Variables that do not depend on the request.
+  Context BaseContext() const {
+    Context context;
+    for (const auto& [name, token] : special_tokens_) {
+      context.emplace_back(name, token.value());
+    }
+    std::vector<Value> additional;
+    for (const jinja::SharedString& token : additional_tokens_) {
+      additional.push_back(token.value());
+    }
+    if (!additional.empty()) {
+      absl::StatusOr<Value> list = jinja::MakeList(std::move(additional));
+      if (list.ok()) {
+        context.emplace_back("additional_special_tokens", *std::move(list));
+      }
+    }
+    context.emplace_back("documents", Value::None());
+    return context;
+  }
+
+  absl::Status CheckSize(const ChatInput& input) const {
+    if (input.messages.empty()) {
+      return absl::InvalidArgumentError(
+          "messages: none given, got 0, limit at least 1");
+    }
+    const size_t count = input.messages.size();
+    if (count > static_cast<size_t>(options_.max_messages)) {
+      return absl::InvalidArgumentError(absl::StrCat("messages: too many, got ",
+                                                     count, ", limit ",
+                                                     options_.max_messages));
+    }
+    auto bytes = static_cast<int64_t>(input.tools_json.size() +
+                                      input.kwargs_json.size());
+    for (const ChatMessage& message : input.messages) {
+      bytes += BytesOf(message);
+    }
+    if (bytes <= options_.max_input_bytes) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("messages: too long, got ",
+                                                   bytes, " bytes, limit ",
+                                                   options_.max_input_bytes));
+  }
+
+  absl::StatusOr<Value> ParseField(const std::string& field,
+                                   const std::string& json) const {
+    absl::StatusOr<Value> value =
+        jinja::ParseJson(json, {.max_depth = options_.max_json_depth});
+    if (value.ok()) return value;
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": ", value.status().message()));
+  }
+
+  // Templates ask whether tools are none; an empty list must look like that.
+  absl::StatusOr<Value> Tools(const std::string& json) const {
+    if (json.empty()) return Value::None();
+    ASSIGN_OR_RETURN(Value tools, ParseField("tools_json", json));
+    if (tools.is_none()) return tools;
+    if (!tools.is(jinja::Kind::kList)) {
+      return absl::InvalidArgumentError("tools_json: must be a JSON array");
+    }
+    return tools.items().empty() ? Value::None() : tools;
+  }
+
+  absl::StatusOr<Value> Kwargs(const std::string& json) const {
+    if (json.empty()) return Value::None();
+    ASSIGN_OR_RETURN(Value kwargs, ParseField("template_kwargs_json", json));
+    if (!kwargs.is(jinja::Kind::kDict)) {
+      return absl::InvalidArgumentError(
+          "template_kwargs_json: must be a JSON object");
+    }
+    const std::vector<std::string>& allowed = options_.allowed_kwargs;
+    for (const auto& [name, value] : kwargs.dict().entries()) {
+      if (std::find(allowed.begin(), allowed.end(), name.bytes()) ==
+          allowed.end()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "template_kwargs_json: unknown name, got \"", name.bytes(), "\""));
+      }
+    }
+    return kwargs;
+  }
+
+  // Models differ in how they take tool calls; trying is the one sure way to
+  // know. Errors: a template that passes its limits on so small a chat.
+  absl::Status LearnHabits() {
+    ChatInput plain;
+    plain.messages = {{.role = "user", .content = "Hi"}};
+    RETURN_IF_ERROR(Try(plain).second);
+
+    ChatInput call;
+    call.tools_json =
+        R"([{"type":"function","function":{"name":"probe","description":"d",)"
+        R"("parameters":{"type":"object","properties":{}}}}])";
+    ChatMessage assistant{.role = "assistant", .content = ""};
+    assistant.tool_calls = {
+        {.id = "call00001", .name = "probe", .arguments_json = kProbe}};
+    call.messages = {{.role = "user", .content = "Hi"}, assistant};
+    const auto as_object = Try(call);
+    RETURN_IF_ERROR(as_object.second);
+    // An object that is printed without tojson looks like Python.
+    if (!as_object.first.has_value() ||
+        as_object.first->find("{'probe_key'") != std::string::npos) {
+      habits_.arguments_as_text = true;
+      const auto as_text = Try(call);
+      RETURN_IF_ERROR(as_text.second);
+      habits_.arguments_as_text = as_text.first.has_value();
+    }
+    call.messages[1].content.reset();
+    habits_.content_may_be_none = true;
+    const auto none = Try(call);
+    RETURN_IF_ERROR(none.second);
+    habits_.content_may_be_none =
+        none.first.has_value() && none.first->find("None") == std::string::npos;
+    return absl::OkStatus();
+  }
+
+  // The text, if the template takes the chat; an error only for a limit.
+  std::pair<std::optional<std::string>, absl::Status> Try(
+      const ChatInput& input) const {
+    absl::StatusOr<Value> tools = Tools(input.tools_json);
+    absl::StatusOr<Value> messages = MessagesToValue(
+        input.messages, keys_, habits_, options_.max_json_depth);
+    if (!tools.ok()) return {std::nullopt, tools.status()};
+    if (!messages.ok()) return {std::nullopt, messages.status()};
+    Context context = BaseContext();
+    context.emplace_back("messages", *std::move(messages));
+    context.emplace_back("tools", *tools);
+    context.emplace_back("add_generation_prompt", Value::Bool(true));
+    absl::StatusOr<jinja::Text> text = TemplateFor(*tools).Render(context);
+    if (text.ok()) return {text->bytes(), absl::OkStatus()};
+    if (absl::IsResourceExhausted(text.status())) {
+      return {std::nullopt, text.status()};
+    }
+    return {std::nullopt, absl::OkStatus()};
+  }
+
+  static constexpr char kProbe[] = R"({"probe_key":"v"})";
+
+  const ChatRendererOptions options_;
+  const MessageKeys keys_;
+  TemplateHabits habits_;
+  std::unique_ptr<const Template> default_;
+  std::unique_ptr<const Template> tool_use_;
+  std::vector<std::pair<std::string, jinja::SharedString>> special_tokens_;
+  std::vector<jinja::SharedString> additional_tokens_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ChatRenderer>> ChatRenderer::FromDirectory(
+    const std::string& directory, const ChatRendererOptions& options) {
+  auto renderer = std::make_unique<TemplateRenderer>(options);
+  RETURN_IF_ERROR(renderer->Load(directory));
+  return renderer;
+}
+
+}  // namespace sluice::tokenizer

@@ -1,0 +1,396 @@
+// Filters that make text or numbers.
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/base/status_macros.h"
+#include "services/tokenizer/chat/jinja/builtins.h"
+#include "services/tokenizer/chat/jinja/errors.h"
+#include "services/tokenizer/chat/jinja/escape.h"
+#include "services/tokenizer/chat/jinja/format.h"
+#include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/json.h"
+#include "services/tokenizer/chat/jinja/print.h"
+#include "services/tokenizer/chat/jinja/text_ops.h"
+#include "services/tokenizer/chat/jinja/utf8.h"
+
+namespace sluice::tokenizer::jinja {
+namespace {
+
+using Result = absl::StatusOr<Value>;
+
+// str(value), which keeps a safe string safe; charged as a copy.
+Result SoftText(Interpreter& i, const Value& value) {
+  RETURN_IF_ERROR(i.budget().Spend(value.weight() / 8));
+  if (value.is_string()) return value;
+  ASSIGN_OR_RETURN(Text text, ToText(value, i.budget()));
+  return Value::String(std::move(text));
+}
+
+template <Casing kCasing>
+Result CaseFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  RETURN_IF_ERROR(i.budget().Spend(text.weight() / 2));
+  return Value::String(ChangeCase(text.text(), kCasing), text.string().safe);
+}
+
+Result TitleFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  RETURN_IF_ERROR(i.budget().Spend(text.weight() / 2));
+  return Value::String(TitleWords(text.text()));
+}
+
+Result StringFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  return SoftText(i, value);
+}
+
+Result SafeFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  return Value::String(text.text(), /*safe=*/true);
+}
+
+Result EscapeFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  RETURN_IF_ERROR(i.budget().Spend(text.weight()));
+  return Value::String(EscapeHtml(text), /*safe=*/true);
+}
+
+Result ForceEscapeFilter(Interpreter& i, const Value& value,
+                         const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  RETURN_IF_ERROR(i.budget().Spend(text.weight()));
+  return Value::String(EscapeHtml(text.text()), /*safe=*/true);
+}
+
+Result TrimFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  return FindStringMethod("strip")->function(i, text, a);
+}
+
+Result CenterFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Parameters parameters,
+                   Parameters::Bind("center", {"width"}, 0, a));
+  ASSIGN_OR_RETURN(const int64_t width, parameters.Int(0, 80));
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  return FindStringMethod("center")->function(
+      i, text, {.positional = {Value::Int(width)}, .named = {}});
+}
+
+Result ReplaceFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Parameters parameters,
+                   Parameters::Bind("replace", {"old", "new", "count"}, 2, a));
+  ASSIGN_OR_RETURN(const Text text, ToText(value, i.budget()));
+  ASSIGN_OR_RETURN(const Text from, ToText(parameters[0], i.budget()));
+  ASSIGN_OR_RETURN(const Text to, ToText(parameters[1], i.budget()));
+  int64_t count = -1;
+  if (parameters.has(2) && !parameters[2].is_none()) {
+    ASSIGN_OR_RETURN(count, parameters.Int(2, -1));
+  }
+  ASSIGN_OR_RETURN(Text out,
+                   Replace(text, from.bytes(), to, count, i.budget()));
+  return Value::String(std::move(out));
+}
+
+Result FormatFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  if (!a.positional.empty() && !a.named.empty()) {
+    return Fail("can't handle positional and keyword arguments at once");
+  }
+  ASSIGN_OR_RETURN(const Value text, SoftText(i, value));
+  if (!a.named.empty()) {
+    DictBuilder named;
+    for (const auto& [name, argument] : a.named) {
+      named.Set(Value::Literal(name), argument);
+    }
+    ASSIGN_OR_RETURN(const Value values, named.Build());
+    return FormatPercent(text, values, i.budget());
+  }
+  ASSIGN_OR_RETURN(const Value values, MakeTuple(a.positional));
+  return FormatPercent(text, values, i.budget());
+}
+
+// Jinja adds a line end first, so that the last line counts as one.
+Result IndentFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(
+      const Parameters parameters,
+      Parameters::Bind("indent", {"width", "first", "blank"}, 0, a));
+  ASSIGN_OR_RETURN(const Value input, SoftText(i, value));
+  Text indention;
+  if (parameters.has(0) && parameters[0].is_string()) {
+    indention = parameters[0].text();
+  } else {
+    ASSIGN_OR_RETURN(const int64_t width, parameters.Int(0, 4));
+    ASSIGN_OR_RETURN(indention, Repeat(Text(" "), width, i.budget()));
+  }
+  const bool blank = parameters.Truth(2, false);
+  Text whole = input.text();
+  whole.Append("\n", /*foreign=*/false);
+  const std::vector<Text> lines = SplitLines(whole, /*keep_ends=*/false);
+  RETURN_IF_ERROR(i.budget().SpendBytes(whole.size() +
+                                        lines.size() * (indention.size() + 1)));
+  Text out;
+  for (size_t line = 0; line < lines.size(); ++line) {
+    if (line != 0) out.Append("\n", /*foreign=*/false);
+    const bool indented =
+        line == 0 ? parameters.Truth(1, false) : blank || !lines[line].empty();
+    if (indented) out.Append(indention);
+    out.Append(lines[line]);
+  }
+  return Value::String(std::move(out), input.string().safe);
+}
+
+Result TruncateFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(
+      const Parameters parameters,
+      Parameters::Bind("truncate", {"length", "killwords", "end", "leeway"}, 0,
+                       a));
+  ASSIGN_OR_RETURN(const Value input, SoftText(i, value));
+  ASSIGN_OR_RETURN(const int64_t length, parameters.Int(0, 255));
+  ASSIGN_OR_RETURN(const Text end, parameters.String(2, "..."));
+  const bool no_leeway = parameters.has(3) && parameters[3].is_none();
+  int64_t leeway = 5;
+  if (!no_leeway) {
+    ASSIGN_OR_RETURN(leeway, parameters.Int(3, 5));
+  }
+  const auto end_size = static_cast<int64_t>(CountCodePoints(end.bytes()));
+  if (length < end_size) {
+    return Fail("expected length >= ", end_size, ", got ", length);
+  }
+  if (leeway < 0) return Fail("expected leeway >= 0, got ", leeway);
+  const Text& text = input.text();
+  if (static_cast<int64_t>(CountCodePoints(text.bytes())) <= length + leeway) {
+    return input;
+  }
+  size_t cut =
+      OffsetOfCodePoint(text.bytes(), static_cast<size_t>(length - end_size));
+  if (!parameters.Truth(1, false)) {
+    const size_t space =
+        std::string_view(text.bytes()).substr(0, cut).rfind(' ');
+    if (space != std::string_view::npos) cut = space;
+  }
+  Text out = text.Slice(0, cut);
+  out.Append(end);
+  return Value::String(std::move(out));
+}
+
+Result WordCountFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Value input, SoftText(i, value));
+  const std::string& bytes = input.bytes();
+  int64_t words = 0;
+  bool inside = false;
+  for (size_t at = 0; at < bytes.size(); at += CodePointBytes(bytes, at)) {
+    const Value character =
+        Value::Literal(bytes.substr(at, CodePointBytes(bytes, at)));
+    RETURN_IF_ERROR(i.budget().Spend(1));
+    ASSIGN_OR_RETURN(const Value word,
+                     FindStringMethod("isalnum")->function(i, character, {}));
+    const bool now = word.Truth() || character.bytes() == "_";
+    if (now && !inside) ++words;
+    inside = now;
+  }
+  return Value::Int(words);
+}
+
+absl::StatusOr<std::string> Separator(const Value& value) {
+  if (!value.is_string()) return Fail("separators must be strings");
+  return value.bytes();
+}
+
+Result ToJsonFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(
+      const Parameters parameters,
+      Parameters::Bind("tojson",
+                       {"ensure_ascii", "indent", "separators", "sort_keys"}, 0,
+                       a));
+  DumpOptions options;
+  options.ensure_ascii = parameters.Truth(0, false);
+  options.sort_keys = parameters.Truth(3, false);
+  if (parameters.has(1) && !parameters[1].is_none()) {
+    options.item_separator = std::string(",");
+    if (parameters[1].is_string()) {
+      options.indent = parameters[1].bytes();
+    } else {
+      ASSIGN_OR_RETURN(const int64_t width, parameters.Int(1, 0));
+      ASSIGN_OR_RETURN(const Text spaces, Repeat(Text(" "), width, i.budget()));
+      options.indent = spaces.bytes();
+    }
+  }
+  if (parameters.has(2) && !parameters[2].is_none()) {
+    if (!parameters[2].is_sequence() || parameters[2].items().size() != 2) {
+      return Fail("separators must be a pair of strings");
+    }
+    ASSIGN_OR_RETURN(options.item_separator,
+                     Separator(parameters[2].items()[0]));
+    ASSIGN_OR_RETURN(options.key_separator,
+                     Separator(parameters[2].items()[1]));
+  }
+  ASSIGN_OR_RETURN(Text text, DumpJson(value, options, i.budget()));
+  return Value::String(std::move(text));
+}
+
+// The digits of a Python number literal: stripped, without underscores that
+// stand between digits. Empty when a character cannot be part of one.
+std::string NumberText(const Value& value) {
+  const Text stripped = Strip(value.text(), {});
+  std::string out;
+  const std::string& bytes = stripped.bytes();
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    const bool gap = bytes[at] == '_' && at > 0 && at + 1 < bytes.size() &&
+                     std::isalnum(static_cast<unsigned char>(bytes[at - 1])) &&
+                     std::isalnum(static_cast<unsigned char>(bytes[at + 1]));
+    if (!gap) out += bytes[at];
+  }
+  return out;
+}
+
+std::optional<double> ParseFloat(const Value& value) {
+  const std::string text = NumberText(value);
+  // strtod takes hexadecimal numbers and names that Python does not.
+  if (text.empty() || text.find_first_of("xXpP(") != std::string::npos) {
+    return std::nullopt;
+  }
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (*end != '\0') return std::nullopt;
+  return number;
+}
+
+std::optional<int64_t> ParseInt(const Value& value, int base) {
+  std::string text = NumberText(value);
+  if (text.empty()) return std::nullopt;
+  const size_t sign = text[0] == '-' || text[0] == '+' ? 1 : 0;
+  if (text.size() > sign + 2 && text[sign] == '0') {
+    const char mark = static_cast<char>(text[sign + 1] | 0x20);
+    const int marked = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 0;
+    if (marked != 0 && marked == base) text.erase(sign, 2);
+  }
+  char* end = nullptr;
+  errno = 0;
+  const int64_t number = std::strtoll(text.c_str(), &end, base);
+  if (*end != '\0' || end == text.c_str() || errno == ERANGE) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::optional<int64_t> Truncated(double number) {
+  if (!(std::fabs(number) < 9.2e18)) return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
+Result IntFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Parameters parameters,
+                   Parameters::Bind("int", {"default", "base"}, 0, a));
+  ASSIGN_OR_RETURN(const int64_t base, parameters.Int(1, 10));
+  if (base < 2 || base > 36) return Fail("int() base must be 2 to 36");
+  if (value.is_undefined()) return Fail(value.undefined_message());
+  std::optional<int64_t> number;
+  if (value.is_integral()) {
+    number = value.int_value();
+  } else if (value.is(Kind::kFloat)) {
+    number = Truncated(value.number());
+  } else if (value.is_string()) {
+    number = ParseInt(value, static_cast<int>(base));
+    if (!number.has_value()) {
+      const std::optional<double> real = ParseFloat(value);
+      if (real.has_value()) number = Truncated(*real);
+    }
+  }
+  if (number.has_value()) return Value::Int(*number);
+  return parameters.has(0) ? parameters[0] : Value::Int(0);
+}
+
+Result FloatFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Parameters parameters,
+                   Parameters::Bind("float", {"default"}, 0, a));
+  if (value.is_undefined()) return Fail(value.undefined_message());
+  if (value.is_number()) return Value::Float(value.number());
+  if (value.is_string()) {
+    const std::optional<double> number = ParseFloat(value);
+    if (number.has_value()) return Value::Float(*number);
+  }
+  return parameters.has(0) ? parameters[0] : Value::Float(0);
+}
+
+Result AbsFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  if (value.is(Kind::kFloat)) return Value::Float(std::fabs(value.number()));
+  if (value.is_integral() && value.int_value() >= 0) {
+    return Value::Int(value.int_value());
+  }
+  if (value.is_integral()) return Negate(value);
+  if (value.is_undefined()) return Fail(value.undefined_message());
+  return Fail("bad operand type for abs(): '", value.TypeName(), "'");
+}
+
+// Python's round: to the nearest, ties to even, on the exact binary value.
+double RoundTo(double number, int64_t digits) {
+  if (digits < 0) {
+    const double scale = std::pow(10.0, static_cast<double>(-digits));
+    return std::nearbyint(number / scale) * scale;
+  }
+  char buffer[512];
+  std::snprintf(buffer, sizeof(buffer), "%.*f", static_cast<int>(digits),
+                number);
+  return std::strtod(buffer, nullptr);
+}
+
+Result RoundFilter(Interpreter& i, const Value& value, const Arguments& a) {
+  ASSIGN_OR_RETURN(const Parameters parameters,
+                   Parameters::Bind("round", {"precision", "method"}, 0, a));
+  ASSIGN_OR_RETURN(const int64_t digits, parameters.Int(0, 0));
+  ASSIGN_OR_RETURN(const Text method, parameters.String(1, "common"));
+  if (digits > 100 || digits < -100) return Fail("round: precision too large");
+  if (value.is_undefined()) return Fail(value.undefined_message());
+  if (!value.is_number()) {
+    return Fail("type ", value.TypeName(), " doesn't define __round__ method");
+  }
+  if (method.bytes() == "common") {
+    if (value.is_integral() && digits >= 0) {
+      return Value::Int(value.int_value());
+    }
+    const double rounded = RoundTo(value.number(), digits);
+    return value.is_integral() ? Value::Int(static_cast<int64_t>(rounded))
+                               : Value::Float(rounded);
+  }
+  if (method.bytes() != "ceil" && method.bytes() != "floor") {
+    return Fail("method must be common, ceil or floor");
+  }
+  const double scale = std::pow(10.0, static_cast<double>(digits));
+  const double scaled = value.number() * scale;
+  return Value::Float(
+      (method.bytes() == "ceil" ? std::ceil(scaled) : std::floor(scaled)) /
+      scale);
+}
+
+constexpr BuiltinEntry kFilters[] = {
+    {"abs", AbsFilter},
+    {"capitalize", CaseFilter<Casing::kCapitalize>},
+    {"center", CenterFilter},
+    {"e", EscapeFilter},
+    {"escape", EscapeFilter},
+    {"float", FloatFilter},
+    {"forceescape", ForceEscapeFilter},
+    {"format", FormatFilter},
+    {"indent", IndentFilter},
+    {"int", IntFilter},
+    {"lower", CaseFilter<Casing::kLower>},
+    {"replace", ReplaceFilter},
+    {"round", RoundFilter},
+    {"safe", SafeFilter},
+    {"string", StringFilter},
+    {"title", TitleFilter},
+    {"tojson", ToJsonFilter},
+    {"trim", TrimFilter},
+    {"truncate", TruncateFilter},
+    {"upper", CaseFilter<Casing::kUpper>},
+    {"wordcount", WordCountFilter},
+};
+
+}  // namespace
+
+const BuiltinEntry* FindTextFilter(std::string_view name) {
+  return FindBuiltin(kFilters, name);
+}
+
+}  // namespace sluice::tokenizer::jinja
