@@ -36,10 +36,11 @@ std::string Row(const absl::CommandLineFlag& flag) {
 
 }  // namespace
 
-std::string FlagReferenceMarkdown(std::string_view program) {
+std::string FlagReferenceMarkdown(std::string_view program,
+                                  std::string_view file) {
   std::map<std::string, std::string> rows;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (!absl::EndsWith(flag->Filename(), "config.cc")) continue;
+    if (!absl::EndsWith(flag->Filename(), {file.data(), file.size()})) continue;
     rows[std::string(name)] = Row(*flag);
   }
   std::string page =

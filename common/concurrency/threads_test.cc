@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 
 #include "common/concurrency/mailbox.h"
 #include "common/concurrency/named_thread.h"
@@ -51,6 +52,11 @@ TEST(StopSignal, RequestEndsTheWaitAndIsNoSignal) {
   stop.Request();
   stop.Wait();
   ::kill(::getpid(), SIGINT);  // the first real one: must not end the process
+  sigset_t pending;
+  do {
+    std::this_thread::yield();
+    ASSERT_EQ(::sigpending(&pending), 0);
+  } while (sigismember(&pending, SIGINT) == 1);
   EXPECT_TRUE(stop.requested());
 }
 

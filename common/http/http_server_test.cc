@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/http/http_server_fixture.h"
+#include "common/testing/http_server_fixture.h"
 
 namespace sluice {
 namespace {

@@ -12,7 +12,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/concurrency/named_thread.h"
 #include "common/http/http_error.h"
-#include "common/http/http_server_fixture.h"
+#include "common/testing/http_server_fixture.h"
 
 namespace sluice {
 namespace {

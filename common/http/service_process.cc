@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "absl/time/clock.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "common/base/ports_file.h"
 #include "common/base/status_macros.h"
@@ -29,8 +30,11 @@ void Drain(const ServiceParts& parts, const ServiceProcessOptions& options) {
   const MonotonicClock clock;
   if (parts.on_drain) parts.on_drain();
   if (parts.rpc != nullptr) parts.rpc->StopServing();
-  // Time for balancers to notice; a second signal ends the process anyway.
-  absl::SleepFor(absl::Milliseconds(options.drain_delay_ms));
+  // Time for balancers to notice, of which nobody tells us; a second signal
+  // ends the process anyway.
+  absl::Notification never;
+  never.WaitForNotificationWithTimeout(
+      absl::Milliseconds(options.drain_delay_ms));
   const Nanos end = clock.Now() + options.drain_grace_ms * kNanosPerMilli;
   if (parts.http != nullptr) parts.http->StopAccepting();
   if (parts.rpc != nullptr) {
