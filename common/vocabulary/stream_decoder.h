@@ -1,8 +1,9 @@
 #pragma once
 
-// Ids -> text of one stream, always whole UTF-8: bytes of a character that is
-// not complete yet are held until it is, invalid bytes become U+FFFD as WHATWG
-// decoders do. The concatenated pieces equal the text of all ids at once.
+// Ids -> text of one stream, always whole UTF-8: an id that ends inside a
+// character is held until the character is whole, invalid bytes become U+FFFD
+// as WHATWG decoders do. The concatenated pieces equal the text of all ids at
+// once.
 
 #include <cstdint>
 #include <string>
@@ -25,8 +26,8 @@ class StreamDecoder {
                      int32_t trim_bytes = 0);
 
  private:
-  // Appends the bytes of ids to pending_.
-  void Take(absl::Span<const int32_t> ids);
+  // Appends the bytes of an id to pending_.
+  void Take(int32_t id);
 
   const Vocabulary* vocabulary_;
   bool skip_special_;

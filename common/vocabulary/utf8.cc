@@ -67,17 +67,24 @@ void AppendUtf8(char32_t character, std::string& out) {
   }
 }
 
-size_t AppendRepaired(std::string_view bytes, bool at_end, std::string& out) {
+void AppendRepaired(std::string_view bytes, std::string& out) {
   if (IsValidUtf8(bytes)) {
     out.append(bytes);
-    return 0;
+    return;
   }
   while (!bytes.empty()) {
     const Front front = FrontOf(bytes);
-    if (front.cut_off && !at_end) return bytes.size();
     out.append(front.valid ? bytes.substr(0, front.length)
                            : kReplacementCharacter);
     bytes.remove_prefix(front.length);
+  }
+}
+
+size_t IncompleteTail(std::string_view bytes) {
+  for (size_t length = 1; length <= 3 && length <= bytes.size(); ++length) {
+    const std::string_view tail = bytes.substr(bytes.size() - length);
+    const bool continues = (static_cast<unsigned char>(tail[0]) & 0xC0) == 0x80;
+    if (!continues) return FrontOf(tail).cut_off ? length : 0;
   }
   return 0;
 }

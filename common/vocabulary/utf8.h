@@ -41,9 +41,10 @@ inline char32_t DecodeUtf8(const char* at) {
 // Appends `character`. REQUIRES: a scalar value.
 void AppendUtf8(char32_t character, std::string& out);
 
-// Appends `bytes` to `out`, invalid parts as U+FFFD, and returns how many
-// trailing bytes it left because they may still become a character; with
-// `at_end` none are left.
-size_t AppendRepaired(std::string_view bytes, bool at_end, std::string& out);
+// Appends `bytes` to `out`, invalid parts as U+FFFD.
+void AppendRepaired(std::string_view bytes, std::string& out);
+
+// How many bytes at the end may still become one character; 0 to 3.
+size_t IncompleteTail(std::string_view bytes);
 
 }  // namespace sluice

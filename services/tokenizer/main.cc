@@ -18,6 +18,7 @@
 #include "common/http/ops_server.h"
 #include "common/http/service_process.h"
 #include "common/rpc/rpc_server.h"
+#include "common/rpc/server_metrics.h"
 #include "common/telemetry/log.h"
 #include "common/telemetry/metrics.h"
 #include "common/telemetry/process_metrics.h"
@@ -45,7 +46,8 @@ absl::Status Train(int argc, char** argv) {
 absl::Status PrintReference(const std::string& page) {
   Metrics metrics;
   AddProcessMetrics(metrics, "tokenizer");
-  TokenizerMetrics declared(metrics);
+  const TokenizerMetrics tokenizer_metrics(metrics);
+  const ServerMetrics server_metrics(metrics);
   Print(page == "flags" ? FlagReferenceMarkdown(kProgram)
                         : metrics.ReferenceMarkdown(kProgram));
   return absl::OkStatus();

@@ -34,9 +34,7 @@ absl::StatusOr<SplitBehavior> ReadBehavior(const JsonValue& json) {
 absl::StatusOr<PreTokenizer> PreTokenizer::FromJson(
     const std::optional<JsonValue>& json) {
   PreTokenizer made;
-  if (!json.has_value()) return Unsupported("a model without one");
-  RETURN_IF_ERROR(made.Add(*json));
-  if (!made.byte_level_) return Unsupported("a sequence without ByteLevel");
+  if (json.has_value()) RETURN_IF_ERROR(made.Add(*json));
   return made;
 }
 

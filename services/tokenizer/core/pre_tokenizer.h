@@ -1,8 +1,8 @@
 #pragma once
 
 // The file's `pre_tokenizer`: splitters one after the other, and whether a
-// space is put before the text. Only what ends in ByteLevel is supported; the
-// model works on bytes, so that its alphabet never appears.
+// space is put before the text. ByteLevel comes last; byte-level models work
+// on bytes, so that its alphabet never appears.
 
 #include <memory>
 #include <optional>
@@ -23,6 +23,8 @@ class PreTokenizer {
   static absl::StatusOr<PreTokenizer> FromJson(
       const std::optional<JsonValue>& json);
 
+  // Whether ByteLevel is part of it.
+  bool byte_level() const { return byte_level_; }
   // Whether a text that does not start with a space gets one in front.
   bool prepends_space() const { return prepends_space_; }
   // Cuts a text; empty for an empty one. Errors: as Splitter.

@@ -26,6 +26,11 @@ struct NamedClass {
 
 constexpr NamedClass kNamed[] = {
     {R"(\p{L})", R"(\P{L})", kLetter, false},
+    {R"(\p{Lu})", R"(\P{Lu})", kUpper, false},
+    {R"(\p{Ll})", R"(\P{Ll})", kLower, false},
+    {R"(\p{Lt})", R"(\P{Lt})", kTitle, false},
+    {R"(\p{Lm})", R"(\P{Lm})", kModifier, false},
+    {R"(\p{Lo})", R"(\P{Lo})", kOtherLetter, false},
     {R"(\p{N})", R"(\P{N})", kNumber, false},
     {R"(\p{M})", R"(\P{M})", kMark, false},
     {R"(\p{P})", R"(\P{P})", kPunctuation, false},

@@ -2,7 +2,8 @@
 
 // Splitting by any other pattern: PCRE2 with just-in-time code and a limit on
 // the work of one match. Patterns are written for Oniguruma (Ruby syntax); the
-// classes \p{L} \p{N} \p{M} \p{P} \p{S} \s \S \w mean ours, of Unicode 16.
+// classes \p{L} (Lu, Ll, Lt, Lm, Lo) \p{N} \p{M} \p{P} \p{S} \s \w mean ours,
+// of Unicode 16.
 
 #include <memory>
 #include <string>

@@ -48,6 +48,11 @@ absl::StatusOr<std::unique_ptr<Tokenizer>> FromJson(const JsonValue& root) {
                    MakeNormalizer(root.Find("normalizer")));
   ASSIGN_OR_RETURN(PreTokenizer pre_tokenizer,
                    PreTokenizer::FromJson(root.Find("pre_tokenizer")));
+  if (!pre_tokenizer.byte_level()) {
+    return absl::UnimplementedError(
+        "tokenizer.json: pre_tokenizer: BPE without ByteLevel is not "
+        "supported");
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Model> model,
                    ByteBpe::FromJson(model_json, table));
   ASSIGN_OR_RETURN(PostProcessor post_processor,

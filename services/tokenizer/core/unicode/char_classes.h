@@ -14,7 +14,7 @@
 namespace sluice::tokenizer {
 
 // Bits of a class set.
-enum CharClass : uint8_t {
+enum CharClass : uint16_t {
   kLetter = 1,        // \p{L}
   kNumber = 2,        // \p{N}
   kSpace = 4,         // \s
@@ -23,12 +23,18 @@ enum CharClass : uint8_t {
   kSymbol = 32,       // \p{S}
   kWord = 64,         // \w
   kDigit = 128,       // what the pre-tokenizer Digits cuts at
+  // Kinds of letters; only RangesOf knows them.
+  kUpper = 256,         // \p{Lu}
+  kLower = 512,         // \p{Ll}
+  kTitle = 1024,        // \p{Lt}
+  kModifier = 2048,     // \p{Lm}
+  kOtherLetter = 4096,  // \p{Lo}
 };
 
 struct ClassRange {
   char32_t first;
   char32_t last;
-  uint8_t classes;
+  uint16_t classes;
 };
 
 // Threads: immutable after construction.
@@ -36,7 +42,7 @@ class CharClasses {
  public:
   CharClasses();
 
-  // The bits of a character; 0 past U+10FFFF.
+  // The bits below 256 of a character; 0 past U+10FFFF.
   uint8_t Of(char32_t character) const {
     if (character >= kCodePoints) return 0;
     return blocks_[block_of_[character >> 8] << 8 | (character & 0xFF)];

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes class_ranges.inc: which classes every code point belongs to.
+"""Writes the tables of this folder: the classes of every code point.
 
 The classes are those of Unicode 16, as the regular expressions of the Hugging
 Face tokenizers library match them. Python's own database is older, so the
@@ -7,14 +7,19 @@ ranges come from a measurement of that library (unicode-classes.json in the
 test data); Python's database is the check: no assigned code point may change
 between general categories L, N, M, P and S.
 
-usage: make_class_ranges.py UNICODE_CLASSES_JSON > class_ranges.inc
+class_ranges.inc is what the scanners look up, letter_ranges.inc the kinds of
+letters that only general patterns ask for.
+
+usage: make_class_ranges.py UNICODE_CLASSES_JSON
 """
 
 import json
+import os
 import sys
 import unicodedata
 
-# Bit i of the third number of a range is class i; char_classes.h agrees.
+# Bit i of the third number of a range is class i of its list; CharClass agrees
+# (those of LETTERS follow those of CLASSES there).
 CLASSES = [
     ("regex", r"\p{L}"),
     ("regex", r"\p{N}"),
@@ -26,12 +31,14 @@ CLASSES = [
     ("pre_tokenizer", "Digits"),
 ]
 CODE_POINTS = 0x110000
+LETTERS = [("regex", name)
+           for name in (r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}")]
 COLUMNS = 80
 
 
-def flags_of_all(measured):
+def flags_of_all(measured, classes):
     flags = [0] * CODE_POINTS
-    for bit, (group, name) in enumerate(CLASSES):
+    for bit, (group, name) in enumerate(classes):
         for first, last in measured[group][name]:
             for code in range(first, last + 1):
                 flags[code] |= 1 << bit
@@ -59,20 +66,27 @@ def ranges(flags):
             first = code
 
 
+def write(name, flags):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("// Made by make_class_ranges.py: {first, last, classes}.\n")
+        line = ""
+        for first, last, bits in ranges(flags):
+            entry = f"{{0x{first:X},0x{last:X},{bits}}},"
+            if len(line) + len(entry) > COLUMNS:
+                file.write(line + "\n")
+                line = ""
+            line += entry
+        file.write(line + "\n")
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         measured = json.load(file)
-    flags = flags_of_all(measured)
-    check_against_python(flags)
-    print("// Made by make_class_ranges.py: {first, last, classes}.")
-    line = ""
-    for first, last, bits in ranges(flags):
-        entry = f"{{0x{first:X},0x{last:X},{bits}}},"
-        if len(line) + len(entry) > COLUMNS:
-            print(line)
-            line = ""
-        line += entry
-    print(line)
+    classes = flags_of_all(measured, CLASSES)
+    check_against_python(classes)
+    write("class_ranges.inc", classes)
+    write("letter_ranges.inc", flags_of_all(measured, LETTERS))
 
 
 if __name__ == "__main__":
