@@ -1,7 +1,8 @@
 // Only in ThreadSanitizer builds. Debian's abseil is not instrumented, so the
 // sanitizer cannot see that absl::Mutex orders anything and reports every
-// guarded field. The linker sends our calls through here (--wrap, for each
-// __wrap_ below); each tells the sanitizer what the call orders.
+// guarded field. The linker sends our calls of the functions in
+// tsan_symbols.txt through here (--wrap); each tells the sanitizer what the
+// call orders.
 //
 // A condition may be evaluated by whichever thread unlocks the mutex, inside
 // uninstrumented code that holds it: reads are ignored for that long.
@@ -67,156 +68,115 @@ void* FlagOf(const Notification* notification) {
 
 }  // namespace
 
-extern "C" {
+// Defines what the linker puts in the place of the function `symbol`; the true
+// one is then known as Real##name.
+#define WRAPPED(result, name, symbol, parameters)            \
+  result Real##name parameters __asm__("__real_" symbol);    \
+  result Wrapped##name parameters __asm__("__wrap_" symbol); \
+  result Wrapped##name parameters
 
-void __real__ZN4absl7debian35Mutex4LockEv(Mutex* mutex);
-void __wrap__ZN4absl7debian35Mutex4LockEv(Mutex* mutex) {
+#define MUTEX "_ZN4absl7debian35Mutex"
+#define CONDVAR "_ZN4absl7debian37CondVar"
+#define NOTIFICATION "4absl7debian312Notification"
+
+WRAPPED(void, Lock, MUTEX "4LockEv", (Mutex * mutex)) {
+  return Ordered(nullptr, mutex, [&] { return RealLock(mutex); });
+}
+
+WRAPPED(void, Unlock, MUTEX "6UnlockEv", (Mutex * mutex)) {
+  return Ordered(mutex, nullptr, [&] { return RealUnlock(mutex); });
+}
+
+WRAPPED(bool, TryLock, MUTEX "7TryLockEv", (Mutex * mutex)) {
+  return Ordered(nullptr, mutex, [&] { return RealTryLock(mutex); });
+}
+
+WRAPPED(void, ReaderLock, MUTEX "10ReaderLockEv", (Mutex * mutex)) {
+  return Ordered(nullptr, mutex, [&] { return RealReaderLock(mutex); });
+}
+
+WRAPPED(void, ReaderUnlock, MUTEX "12ReaderUnlockEv", (Mutex * mutex)) {
+  return Ordered(mutex, nullptr, [&] { return RealReaderUnlock(mutex); });
+}
+
+WRAPPED(void, LockWhen, MUTEX "8LockWhenERKNS0_9ConditionE",
+        (Mutex * mutex, const Condition& condition)) {
   return Ordered(nullptr, mutex,
-                 [&] { return __real__ZN4absl7debian35Mutex4LockEv(mutex); });
+                 [&] { return RealLockWhen(mutex, condition); });
 }
 
-void __real__ZN4absl7debian35Mutex6UnlockEv(Mutex* mutex);
-void __wrap__ZN4absl7debian35Mutex6UnlockEv(Mutex* mutex) {
-  return Ordered(mutex, nullptr,
-                 [&] { return __real__ZN4absl7debian35Mutex6UnlockEv(mutex); });
+WRAPPED(void, ReaderLockWhen, MUTEX "14ReaderLockWhenERKNS0_9ConditionE",
+        (Mutex * mutex, const Condition& condition)) {
+  return Ordered(nullptr, mutex,
+                 [&] { return RealReaderLockWhen(mutex, condition); });
 }
 
-bool __real__ZN4absl7debian35Mutex7TryLockEv(Mutex* mutex);
-bool __wrap__ZN4absl7debian35Mutex7TryLockEv(Mutex* mutex) {
+WRAPPED(bool, LockWhenWithTimeout,
+        MUTEX "19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE",
+        (Mutex * mutex, const Condition& condition, Duration timeout)) {
   return Ordered(nullptr, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex7TryLockEv(mutex);
+    return RealLockWhenWithTimeout(mutex, condition, timeout);
   });
 }
 
-void __real__ZN4absl7debian35Mutex10ReaderLockEv(Mutex* mutex);
-void __wrap__ZN4absl7debian35Mutex10ReaderLockEv(Mutex* mutex) {
-  return Ordered(nullptr, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex10ReaderLockEv(mutex);
-  });
+WRAPPED(void, Await, MUTEX "5AwaitERKNS0_9ConditionE",
+        (Mutex * mutex, const Condition& condition)) {
+  return Ordered(mutex, mutex, [&] { return RealAwait(mutex, condition); });
 }
 
-void __real__ZN4absl7debian35Mutex12ReaderUnlockEv(Mutex* mutex);
-void __wrap__ZN4absl7debian35Mutex12ReaderUnlockEv(Mutex* mutex) {
-  return Ordered(mutex, nullptr, [&] {
-    return __real__ZN4absl7debian35Mutex12ReaderUnlockEv(mutex);
-  });
-}
-
-void __real__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition);
-void __wrap__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition) {
-  return Ordered(nullptr, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE(mutex,
-                                                                    condition);
-  });
-}
-
-void __real__ZN4absl7debian35Mutex14ReaderLockWhenERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition);
-void __wrap__ZN4absl7debian35Mutex14ReaderLockWhenERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition) {
-  return Ordered(nullptr, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex14ReaderLockWhenERKNS0_9ConditionE(
-        mutex, condition);
-  });
-}
-
-bool __real__ZN4absl7debian35Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-    Mutex* mutex, const Condition& condition, Duration timeout);
-bool __wrap__ZN4absl7debian35Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-    Mutex* mutex, const Condition& condition, Duration timeout) {
-  return Ordered(nullptr, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex19LockWhenWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-        mutex, condition, timeout);
-  });
-}
-
-void __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition);
-void __wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(
-    Mutex* mutex, const Condition& condition) {
+WRAPPED(bool, AwaitWithTimeout,
+        MUTEX "16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE",
+        (Mutex * mutex, const Condition& condition, Duration timeout)) {
   return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(mutex,
-                                                                 condition);
+    return RealAwaitWithTimeout(mutex, condition, timeout);
   });
 }
 
-bool __real__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-    Mutex* mutex, const Condition& condition, Duration timeout);
-bool __wrap__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-    Mutex* mutex, const Condition& condition, Duration timeout) {
+WRAPPED(bool, AwaitWithDeadline,
+        MUTEX "17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE",
+        (Mutex * mutex, const Condition& condition, absl::Time deadline)) {
   return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(
-        mutex, condition, timeout);
+    return RealAwaitWithDeadline(mutex, condition, deadline);
   });
 }
 
-bool __real__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE(
-    Mutex* mutex, const Condition& condition, absl::Time deadline);
-bool __wrap__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE(
-    Mutex* mutex, const Condition& condition, absl::Time deadline) {
+WRAPPED(void, Wait, CONDVAR "4WaitEPNS0_5MutexE",
+        (CondVar * variable, Mutex* mutex)) {
+  return Ordered(mutex, mutex, [&] { return RealWait(variable, mutex); });
+}
+
+WRAPPED(bool, WaitWithTimeout,
+        CONDVAR "15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE",
+        (CondVar * variable, Mutex* mutex, Duration timeout)) {
+  return Ordered(mutex, mutex,
+                 [&] { return RealWaitWithTimeout(variable, mutex, timeout); });
+}
+
+WRAPPED(bool, WaitWithDeadline,
+        CONDVAR "16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE",
+        (CondVar * variable, Mutex* mutex, absl::Time deadline)) {
   return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE(
-        mutex, condition, deadline);
+    return RealWaitWithDeadline(variable, mutex, deadline);
   });
 }
 
-void __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(CondVar* variable,
-                                                       Mutex* mutex);
-void __wrap__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(CondVar* variable,
-                                                       Mutex* mutex) {
-  return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian37CondVar4WaitEPNS0_5MutexE(variable, mutex);
-  });
+WRAPPED(void, Notify, "_ZN" NOTIFICATION "6NotifyEv",
+        (Notification * notification)) {
+  return Ordered(FlagOf(notification), nullptr,
+                 [&] { return RealNotify(notification); });
 }
 
-bool __real__ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE(
-    CondVar* variable, Mutex* mutex, Duration timeout);
-bool __wrap__ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE(
-    CondVar* variable, Mutex* mutex, Duration timeout) {
-  return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE(
-        variable, mutex, timeout);
-  });
+WRAPPED(void, WaitForNotification,
+        "_ZNK" NOTIFICATION "19WaitForNotificationEv",
+        (const Notification* notification)) {
+  return Ordered(nullptr, FlagOf(notification),
+                 [&] { return RealWaitForNotification(notification); });
 }
 
-bool __real__ZN4absl7debian37CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE(
-    CondVar* variable, Mutex* mutex, absl::Time deadline);
-bool __wrap__ZN4absl7debian37CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE(
-    CondVar* variable, Mutex* mutex, absl::Time deadline) {
-  return Ordered(mutex, mutex, [&] {
-    return __real__ZN4absl7debian37CondVar16WaitWithDeadlineEPNS0_5MutexENS0_4TimeE(
-        variable, mutex, deadline);
-  });
-}
-
-void __real__ZN4absl7debian312Notification6NotifyEv(Notification* notification);
-void __wrap__ZN4absl7debian312Notification6NotifyEv(
-    Notification* notification) {
-  return Ordered(FlagOf(notification), nullptr, [&] {
-    return __real__ZN4absl7debian312Notification6NotifyEv(notification);
-  });
-}
-
-void __real__ZNK4absl7debian312Notification19WaitForNotificationEv(
-    const Notification* notification);
-void __wrap__ZNK4absl7debian312Notification19WaitForNotificationEv(
-    const Notification* notification) {
+WRAPPED(bool, WaitForNotificationWithTimeout,
+        "_ZNK" NOTIFICATION "30WaitForNotificationWithTimeoutENS0_8DurationE",
+        (const Notification* notification, Duration timeout)) {
   return Ordered(nullptr, FlagOf(notification), [&] {
-    return __real__ZNK4absl7debian312Notification19WaitForNotificationEv(
-        notification);
+    return RealWaitForNotificationWithTimeout(notification, timeout);
   });
 }
-
-bool __real__ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE(
-    const Notification* notification, Duration timeout);
-bool __wrap__ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE(
-    const Notification* notification, Duration timeout) {
-  return Ordered(nullptr, FlagOf(notification), [&] {
-    return __real__ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE(
-        notification, timeout);
-  });
-}
-
-}  // extern "C"
