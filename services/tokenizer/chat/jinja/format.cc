@@ -8,6 +8,7 @@
 #include "services/tokenizer/chat/jinja/format_spec.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
 #include "services/tokenizer/chat/jinja/print.h"
+#include "services/tokenizer/chat/jinja/utf8.h"
 
 namespace sluice::tokenizer::jinja {
 namespace {
@@ -134,6 +135,7 @@ class PercentFormatter {
       return FormatText(text, spec, budget_);
     }
     if (value.is_undefined()) return Fail(value.undefined_message());
+    if (type == 'c') return Character(value, spec);
     if (!value.is_number()) {
       return Fail("%", std::string(1, type),
                   " format: a real number is required, not ", value.TypeName());
@@ -152,6 +154,21 @@ class PercentFormatter {
     if (integer) spec.precision = -1;
     ASSIGN_OR_RETURN(std::string text, FormatNumber(number, spec, budget_));
     return Text(std::move(text));
+  }
+
+  absl::StatusOr<Text> Character(const Value& value, FormatSpec& spec) {
+    if (spec.align == '=') spec.align = '>';
+    spec.precision = -1;
+    if (value.is_string() && CountCodePoints(value.bytes()) == 1) {
+      return FormatText(value.text(), spec, budget_);
+    }
+    const int64_t c = value.is_integral() ? value.int_value() : -1;
+    if (c < 0 || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) {
+      return Fail("%c requires int or char");
+    }
+    std::string bytes;
+    AppendUtf8(static_cast<char32_t>(c), bytes);
+    return FormatText(Text(std::move(bytes)), spec, budget_);
   }
 
   const Value& format_;

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/builtins.h"
 #include "services/tokenizer/chat/jinja/errors.h"
+#include "services/tokenizer/chat/jinja/escape.h"
 #include "services/tokenizer/chat/jinja/format.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
 #include "services/tokenizer/chat/jinja/text_ops.h"
@@ -252,9 +253,13 @@ Result ReplaceMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("str.replace", {"old", "new", "count"}, 2, a, true));
-  ASSIGN_OR_RETURN(const Text from, parameters.String(0, ""));
-  ASSIGN_OR_RETURN(const Text to, parameters.String(1, ""));
+  ASSIGN_OR_RETURN(Text from, parameters.String(0, ""));
+  ASSIGN_OR_RETURN(Text to, parameters.String(1, ""));
   ASSIGN_OR_RETURN(const int64_t count, parameters.Int(2, -1));
+  if (self.string().safe) {
+    from = EscapeHtml(parameters[0]);
+    to = EscapeHtml(parameters[1]);
+  }
   ASSIGN_OR_RETURN(Text text,
                    Replace(self.text(), from.bytes(), to, count, i.budget()));
   return Like(self, std::move(text));
@@ -273,7 +278,7 @@ Result JoinMethod(Interpreter& i, const Value& self, const Arguments& a) {
                   items[n].TypeName(), " found");
     }
     if (n != 0) joined.Append(self.text());
-    joined.Append(items[n].text());
+    joined.Append(self.string().safe ? EscapeHtml(items[n]) : items[n].text());
     RETURN_IF_ERROR(i.budget().SpendBytes(items[n].text().size()));
   }
   RETURN_IF_ERROR(i.budget().SpendBytes(joined.size()));
