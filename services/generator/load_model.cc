@@ -1,11 +1,14 @@
 #include "services/generator/load_model.h"
 
 #include <ctime>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
 #include "common/vocabulary/token_table.h"
@@ -52,6 +55,10 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   const auto warning = [&log](std::string_view message) {
     log.Warning("model", {{"warning", message}});
   };
+  if (!std::filesystem::is_directory(options.directory)) {
+    return absl::NotFoundError(absl::StrCat("model: no such directory, got \"",
+                                            options.directory, "\""));
+  }
   // The small files first: what is wrong with them shows at once.
   ASSIGN_OR_RETURN(std::vector<int32_t> eos_ids, ReadEosIds(options.directory));
   ASSIGN_OR_RETURN(SamplingOverrides defaults,
@@ -65,6 +72,10 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   served.vocabulary_hash = vocabulary.hash();
   served.limits.context_length =
       ContextLength(served.info, options.backend.native.max_context);
+  if (served.limits.context_length < 2) {
+    return FieldError("max_context", "no room for a prompt and a token",
+                      absl::StrCat(served.limits.context_length), "at least 2");
+  }
   served.limits.vocabulary_size = served.info.vocabulary_size;
   served.limits.eos_ids = std::move(eos_ids);
   served.limits.defaults = std::move(defaults);

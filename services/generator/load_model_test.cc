@@ -59,6 +59,8 @@ TEST_F(LoadModelTest, RandomModelCanBeServed) {
 TEST_F(LoadModelTest, ContextIsCappedByFlagAndByThePool) {
   options_.backend.native.max_context = 100;
   EXPECT_EQ(Load()->served.limits.context_length, 100);
+  options_.backend.native.max_context = 1;
+  EXPECT_THAT(ErrorOf(Load()), HasSubstr("max_context: no room"));
   options_.backend.native.max_context = 0;
   options_.backend.kv_cache_tokens = 64;
   EXPECT_EQ(Load()->served.limits.context_length, 64);
@@ -67,8 +69,8 @@ TEST_F(LoadModelTest, ContextIsCappedByFlagAndByThePool) {
 TEST_F(LoadModelTest, MissingDirectoryIsNamed) {
   options_.directory += "-absent";
   const auto model = Load();
-  EXPECT_FALSE(model.ok());
-  EXPECT_THAT(ErrorOf(model), HasSubstr("tokenizer.json"));
+  EXPECT_EQ(model.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(ErrorOf(model), HasSubstr("model: no such directory, got"));
 }
 
 TEST_F(LoadModelTest, BrokenFilesAreNamed) {

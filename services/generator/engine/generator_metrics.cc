@@ -1,6 +1,6 @@
 #include "services/generator/engine/generator_metrics.h"
 
-#include <ctime>
+#include <chrono>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -10,9 +10,41 @@
 namespace sluice::generator {
 namespace {
 
-double UnixSeconds() { return static_cast<double>(std::time(nullptr)); }
+double UnixSeconds() {
+  using Seconds = std::chrono::duration<double>;
+  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
+
+LoadGauges::LoadGauges(Metrics& m)
+    : requests_running(m.AddGauge("sluice_requests_running",
+                                  "Requests scheduled and not ended.")),
+      requests_waiting(m.AddGauge("sluice_requests_waiting",
+                                  "Requests accepted and not scheduled.")),
+      streams_paused(m.AddGauge("sluice_streams_paused",
+                                "Requests that wait for a slow reader.")),
+      kv_blocks(m.AddGauge("sluice_kv_cache_blocks", "KV blocks, by state.",
+                           {"state"})),
+      kv_bytes(m.AddGauge("sluice_kv_cache_bytes",
+                          "Bytes of KV blocks, by state.", {"state"})),
+      kv_usage_ratio(m.AddGauge("sluice_kv_cache_usage_ratio",
+                                "Active KV blocks among all, 0 to 1.")),
+      last_step_timestamp(m.AddGauge(
+          "sluice_last_step_timestamp_seconds",
+          "Unix time of the end of the last step; 0 before the first.")) {}
+
+ModelGauges::ModelGauges(Metrics& m)
+    : threads(m.AddGauge("sluice_compute_threads",
+                         "Threads that the model computes with.")),
+      model_info(m.AddGauge("sluice_model_info",
+                            "Always 1; the labels say what is loaded.",
+                            {"architecture", "backend", "isa", "weight_format",
+                             "kv_format", "fingerprint"})),
+      model_load_seconds(m.AddGauge("sluice_model_load_seconds",
+                                    "Time that loading the model took.")),
+      weight_bytes(m.AddGauge("sluice_model_weight_bytes",
+                              "Bytes of the weights in memory.")) {}
 
 GeneratorMetrics::GeneratorMetrics(Metrics& m)
     : requests(m.AddCounter("sluice_requests_total",
@@ -62,31 +94,27 @@ GeneratorMetrics::GeneratorMetrics(Metrics& m)
           "sluice_request_generated_tokens",
           "Tokens generated for a request, in all its sequences.",
           kTokensGrid)),
-      requests_running(m.AddGauge("sluice_requests_running",
-                                  "Requests scheduled and not ended.")),
-      requests_waiting(m.AddGauge("sluice_requests_waiting",
-                                  "Requests accepted and not scheduled.")),
-      streams_paused(m.AddGauge("sluice_streams_paused",
-                                "Requests that wait for a slow reader.")),
-      kv_blocks(m.AddGauge("sluice_kv_cache_blocks", "KV blocks, by state.",
-                           {"state"})),
-      kv_bytes(m.AddGauge("sluice_kv_cache_bytes",
-                          "Bytes of KV blocks, by state.", {"state"})),
-      kv_usage_ratio(m.AddGauge("sluice_kv_cache_usage_ratio",
-                                "Active KV blocks among all, 0 to 1.")),
-      last_step_timestamp(m.AddGauge(
-          "sluice_last_step_timestamp_seconds",
-          "Unix time of the end of the last step; 0 before the first.")),
-      threads(m.AddGauge("sluice_compute_threads",
-                         "Threads that the model computes with.")),
-      model_info(m.AddGauge("sluice_model_info",
-                            "Always 1; the labels say what is loaded.",
-                            {"architecture", "backend", "isa", "weight_format",
-                             "kv_format", "fingerprint"})),
-      model_load_seconds(m.AddGauge("sluice_model_load_seconds",
-                                    "Time that loading the model took.")),
-      weight_bytes(m.AddGauge("sluice_model_weight_bytes",
-                              "Bytes of the weights in memory.")) {}
+      load(m),
+      model(m) {
+  CreateKnownSeries();
+}
+
+// Series that a dashboard asks for exist before their first event.
+void GeneratorMetrics::CreateKnownSeries() {
+  for (const char* reason : {"eos", "stop", "length"}) {
+    requests.With({"OK", reason});
+  }
+  for (const char* phase : {"queued", "prefill", "decode"}) {
+    cancelled.With({phase});
+  }
+  for (const char* phase : {"prefill", "decode", "mixed"}) step.With({phase});
+  for (const char* source : {"computed", "cached"}) {
+    prompt_tokens.With({source});
+  }
+  for (const char* reason : {"cancelled", "deadline", "failed", "preempted"}) {
+    wasted_tokens.With({reason});
+  }
+}
 
 void GeneratorMetrics::CountRejected(const absl::Status& status) {
   CountFailed(status);
@@ -111,38 +139,38 @@ void GeneratorMetrics::CountFinished(const Finished& finished) {
 
 void SetModelMetrics(GeneratorMetrics& metrics, const RunnerInfo& info,
                      double load_seconds) {
-  metrics.threads.Get().Set(info.threads);
-  metrics.model_info
+  metrics.model.threads.Get().Set(info.threads);
+  metrics.model.model_info
       .With({info.architecture, info.backend, info.isa, info.weight_format,
              info.kv_format, info.fingerprint})
       .Set(1);
-  metrics.model_load_seconds.Get().Set(load_seconds);
-  metrics.weight_bytes.Get().Set(static_cast<double>(info.weight_bytes));
+  metrics.model.model_load_seconds.Get().Set(load_seconds);
+  metrics.model.weight_bytes.Get().Set(static_cast<double>(info.weight_bytes));
 }
 
 void CollectLoad(Metrics& registry, GeneratorMetrics& metrics,
                  const LoadBoard& board, const Clock& clock,
                  int64_t block_bytes) {
   registry.AddCollector([&metrics, &board, &clock, block_bytes] {
-    const LoadSnapshot load = board.Read();
-    metrics.requests_running.Get().Set(load.running_requests);
-    metrics.requests_waiting.Get().Set(load.queued_requests);
-    metrics.streams_paused.Get().Set(load.paused_requests);
+    const LoadSnapshot now = board.Read();
+    metrics.load.requests_running.Get().Set(now.running_requests);
+    metrics.load.requests_waiting.Get().Set(now.queued_requests);
+    metrics.load.streams_paused.Get().Set(now.paused_requests);
     const auto set_blocks = [&](const char* state, int32_t count) {
-      metrics.kv_blocks.With({state}).Set(count);
-      metrics.kv_bytes.With({state}).Set(static_cast<double>(count) *
-                                         static_cast<double>(block_bytes));
+      metrics.load.kv_blocks.With({state}).Set(count);
+      metrics.load.kv_bytes.With({state}).Set(static_cast<double>(count) *
+                                              static_cast<double>(block_bytes));
     };
-    set_blocks("free", load.blocks.free);
-    set_blocks("active", load.blocks.active);
-    set_blocks("cached", load.blocks.cached);
-    if (load.blocks.total > 0) {
-      metrics.kv_usage_ratio.Get().Set(static_cast<double>(load.blocks.active) /
-                                       load.blocks.total);
+    set_blocks("free", now.blocks.free);
+    set_blocks("active", now.blocks.active);
+    set_blocks("cached", now.blocks.cached);
+    if (now.blocks.total > 0) {
+      metrics.load.kv_usage_ratio.Get().Set(
+          static_cast<double>(now.blocks.active) / now.blocks.total);
     }
-    if (load.last_step != 0) {
-      metrics.last_step_timestamp.Get().Set(
-          UnixSeconds() - ToSeconds(clock.Now() - load.last_step));
+    if (now.last_step != 0) {
+      metrics.load.last_step_timestamp.Get().Set(
+          UnixSeconds() - ToSeconds(clock.Now() - now.last_step));
     }
   });
 }

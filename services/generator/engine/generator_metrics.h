@@ -11,6 +11,29 @@
 
 namespace sluice::generator {
 
+// How busy the engine is. Threads: any.
+struct LoadGauges {
+  explicit LoadGauges(Metrics& metrics);
+
+  GaugeFamily& requests_running;
+  GaugeFamily& requests_waiting;
+  GaugeFamily& streams_paused;
+  GaugeFamily& kv_blocks;
+  GaugeFamily& kv_bytes;
+  GaugeFamily& kv_usage_ratio;
+  GaugeFamily& last_step_timestamp;
+};
+
+// What is loaded. Threads: any.
+struct ModelGauges {
+  explicit ModelGauges(Metrics& metrics);
+
+  GaugeFamily& threads;
+  GaugeFamily& model_info;
+  GaugeFamily& model_load_seconds;
+  GaugeFamily& weight_bytes;
+};
+
 // Threads: any.
 struct GeneratorMetrics {
   explicit GeneratorMetrics(Metrics& metrics);
@@ -37,17 +60,11 @@ struct GeneratorMetrics {
   HistogramFamily& step_sequences;
   HistogramFamily& request_prompt_tokens;
   HistogramFamily& request_generated_tokens;
-  GaugeFamily& requests_running;
-  GaugeFamily& requests_waiting;
-  GaugeFamily& streams_paused;
-  GaugeFamily& kv_blocks;
-  GaugeFamily& kv_bytes;
-  GaugeFamily& kv_usage_ratio;
-  GaugeFamily& last_step_timestamp;
-  GaugeFamily& threads;
-  GaugeFamily& model_info;
-  GaugeFamily& model_load_seconds;
-  GaugeFamily& weight_bytes;
+  LoadGauges load;
+  ModelGauges model;
+
+ private:
+  void CreateKnownSeries();
 };
 
 // What does not change while the model is loaded.

@@ -11,8 +11,10 @@ void StepPacer::OnStep(int32_t prefill_rows, Nanos elapsed) {
   if (elapsed <= target && prefill_rows < budget_) return;
   const double ratio =
       std::clamp(static_cast<double>(target) / elapsed, 0.5, 2.0);
-  budget_ = std::clamp(static_cast<int32_t>(prefill_rows * ratio),
-                       options_.min_prefill_rows, options_.max_prefill_rows);
+  const int32_t least =
+      std::min(options_.min_prefill_rows, options_.max_prefill_rows);
+  budget_ = std::clamp(static_cast<int32_t>(prefill_rows * ratio), least,
+                       options_.max_prefill_rows);
 }
 
 }  // namespace sluice::generator

@@ -5,8 +5,10 @@
 namespace sluice::generator {
 namespace {
 
-constexpr StepPacerOptions kOptions = {
-    .target_step_ms = 40, .min_prefill_rows = 16, .max_prefill_rows = 512};
+constexpr StepPacerOptions kOptions = {.target_step_ms = 40,
+                                       .min_prefill_rows = 16,
+                                       .max_prefill_rows = 512,
+                                       .first_prefill_rows = 64};
 
 TEST(StepPacerTest, SettlesWhereAStepTakesTheTargetTime) {
   StepPacer pacer(kOptions);
@@ -32,9 +34,9 @@ TEST(StepPacerTest, StaysWithinItsLimits) {
 TEST(StepPacerTest, ShortStepThatWasNotFullChangesNothing) {
   StepPacer pacer(kOptions);
   pacer.OnStep(10, kNanosPerMilli);
-  EXPECT_EQ(pacer.prefill_rows(), 512);
+  EXPECT_EQ(pacer.prefill_rows(), 64);
   pacer.OnStep(0, kNanosPerSecond);
-  EXPECT_EQ(pacer.prefill_rows(), 512);
+  EXPECT_EQ(pacer.prefill_rows(), 64);
 }
 
 }  // namespace
