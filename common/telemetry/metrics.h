@@ -121,7 +121,7 @@ class Metrics {
     std::string name, type, help;
     std::vector<std::string> label_names;
   };
-  void Declare(Declared declared);
+  void Declare(Declared declared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   prometheus::Registry registry_;
   mutable absl::Mutex mutex_;
