@@ -48,6 +48,7 @@ class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
 
   void Send(const api::Event& event) {
     const Response response = ToResponse<Response>(event);
+    message_.Clear();  // gRPC asks for an empty one
     bool own_buffer = false;
     const grpc::Status status = grpc::SerializationTraits<Response>::Serialize(
         response, &message_, &own_buffer);

@@ -46,11 +46,11 @@ class TokenizerPort {
 
 // One try of a request on one Generator.
 struct Attempt {
-  std::string request_id;
+  std::string request_id = {};
   int32_t number = 1;
-  std::vector<int32_t> prompt_ids;
-  api::SamplingParams params;
-  std::string vocabulary_hash;
+  std::vector<int32_t> prompt_ids = {};
+  api::SamplingParams params = {};
+  std::string vocabulary_hash = {};
   Nanos deadline = 0;
 };
 
