@@ -12,7 +12,6 @@
 
 #include "common/vocabulary/utf8.h"
 #include "services/tokenizer/core/regex_splitter.h"
-#include "services/tokenizer/core/unicode/char_classes.h"
 
 namespace sluice::tokenizer {
 namespace {
@@ -157,24 +156,6 @@ TEST(RegexSplitter, ClassesAreThoseOfUnicode16) {
               ElementsAre("!", "\U000323AF\U0001CCF0", "!"));
   EXPECT_THAT(Pieces(**not_letters, "!\U000323AF!"),
               ElementsAre("!", "\U000323AF", "!"));
-}
-
-TEST(CharClasses, KnowTheirCharacters) {
-  const CharClasses classes;
-  EXPECT_EQ(classes.Of('a'), kLetter | kWord);
-  EXPECT_EQ(classes.Of('_'), kPunctuation | kWord);
-  EXPECT_EQ(classes.Of(' '), kSpace);
-  EXPECT_EQ(classes.Of(0x180E), 0);  // no space since Unicode 6.3
-  EXPECT_EQ(classes.Of(0xBD), kNumber | kWord | kDigit);
-  EXPECT_EQ(classes.Of(0x301), kMark | kWord);
-  EXPECT_EQ(classes.Of(0x1F999), kSymbol);
-  EXPECT_EQ(classes.Of(0x10FFFF), 0);
-  EXPECT_EQ(classes.Of(0x110000), 0);
-  EXPECT_EQ(classes.Of(0x323AF), kLetter | kWord);
-  EXPECT_EQ(classes.At("\u4f60"), kLetter | kWord);
-  int letters = 0;
-  for (char32_t c = 0; c < 0x110000; ++c) letters += classes.Of(c) & kLetter;
-  EXPECT_EQ(letters, 141'028);
 }
 
 }  // namespace
