@@ -107,31 +107,6 @@ void Tile(const Weight* weights, int32_t columns, const float* x,
   }
 }
 
-template <typename Weight>
-void TileOf(int32_t rows, const Weight* weights, int32_t columns,
-            const float* x, int64_t x_stride, bool first, float* sums) {
-  switch (rows) {
-    case 1:
-      return Tile<1>(weights, columns, x, x_stride, first, sums);
-    case 2:
-      return Tile<2>(weights, columns, x, x_stride, first, sums);
-    case 3:
-      return Tile<3>(weights, columns, x, x_stride, first, sums);
-    case 4:
-      return Tile<4>(weights, columns, x, x_stride, first, sums);
-    case 5:
-      return Tile<5>(weights, columns, x, x_stride, first, sums);
-    default:
-      return Tile<6>(weights, columns, x, x_stride, first, sums);
-  }
-}
-
-inline void Prefetch(const uint8_t* from, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += kLine) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
-  }
-}
-
 // What one block of columns of a panel meets.
 struct BlockOfX {
   const float* x;
@@ -140,6 +115,37 @@ struct BlockOfX {
   bool first;
   float* sums;  // [rows][32]
 };
+
+// REQUIRES: 1 to kTileRows rows.
+template <typename Weight>
+void TileOf(const Weight* weights, int32_t columns, const BlockOfX& tile) {
+  switch (tile.rows) {
+    case 1:
+      return Tile<1>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+    case 2:
+      return Tile<2>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+    case 3:
+      return Tile<3>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+    case 4:
+      return Tile<4>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+    case 5:
+      return Tile<5>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+    default:
+      return Tile<6>(weights, columns, tile.x, tile.stride, tile.first,
+                     tile.sums);
+  }
+}
+
+inline void Prefetch(const uint8_t* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += kLine) {
+    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+  }
+}
 
 // The prefetch of the next block is spread over the tiles of this one.
 template <typename Weight>
@@ -152,10 +158,11 @@ void ColumnBlock(const Weight* weights, int32_t columns, const BlockOfX& block,
     const int64_t begin = tile * share;
     const int64_t left = next_bytes - begin;
     Prefetch(next + begin, left < share ? left : share);
-    const int32_t left_rows = block.rows - m;
-    TileOf(left_rows < kTileRows ? left_rows : kTileRows, weights, columns,
-           block.x + m * block.stride, block.stride, block.first,
-           block.sums + m * kPanelRows);
+    const int32_t rows = block.rows - m;
+    TileOf(weights, columns,
+           {block.x + m * block.stride, block.stride,
+            rows < kTileRows ? rows : kTileRows, block.first,
+            block.sums + m * kPanelRows});
   }
 }
 
