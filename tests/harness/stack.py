@@ -165,7 +165,7 @@ class Stack:
         return json.loads(answer)
 
     def active_blocks(self):
-        return self.generator.metrics()['sluice_kv_blocks{state="active"}']
+        return self.generator.metrics()['sluice_kv_cache_blocks{state="active"}']
 
 
 def get(port, path, timeout_s=30):
