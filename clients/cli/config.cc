@@ -50,10 +50,9 @@ ABSL_FLAG(std::string, stop, "",
           "stand for a comma, line end, tab, backslash");
 ABSL_FLAG(std::vector<std::string>, stop_token_ids, {},
           "ids that end the answer, separated by commas");
-ABSL_FLAG(std::optional<bool>, ignore_eos, std::nullopt,
-          "go on past the model's own end");
+ABSL_FLAG(bool, ignore_eos, false, "go on past the model's own end");
 ABSL_FLAG(std::optional<bool>, do_sample, std::nullopt,
-          "false always takes the likeliest token");
+          "true or false; false always takes the likeliest token");
 ABSL_FLAG(std::string, request_id, GenerateOptions().request_id,
           "name of the request in logs; empty: one is drawn");
 ABSL_FLAG(std::optional<int64_t>, timeout_ms, std::nullopt,
@@ -115,7 +114,7 @@ absl::Status ReadParams(generator::v1::SamplingParams& params) {
   if (auto v = absl::GetFlag(FLAGS_min_new_tokens)) {
     params.set_min_new_tokens(*v);
   }
-  if (auto v = absl::GetFlag(FLAGS_ignore_eos)) params.set_ignore_eos(*v);
+  if (absl::GetFlag(FLAGS_ignore_eos)) params.set_ignore_eos(true);
   if (auto v = absl::GetFlag(FLAGS_do_sample)) params.set_do_sample(*v);
   std::vector<std::string> stops;
   RETURN_IF_ERROR(SplitStops(absl::GetFlag(FLAGS_stop), stops));
