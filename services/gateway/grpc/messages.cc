@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
+#include "google/protobuf/stubs/logging.h"
 #include "google/protobuf/unknown_field_set.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "services/gateway/clients/params_proto.h"
@@ -16,6 +17,8 @@ namespace pb = v1;
 
 template <typename Message>
 absl::StatusOr<Message> Parse(grpc::ByteBuffer bytes) {
+  // protobuf would write a line of its own for each text that is not UTF-8.
+  const google::protobuf::LogSilencer silencer;
   Message message;
   const grpc::Status status =
       grpc::SerializationTraits<Message>::Deserialize(&bytes, &message);
