@@ -140,10 +140,11 @@ class Sentence:
 class SentenceMaker:
     """Draws sentences; `held_out` chooses the side of the split."""
 
-    def __init__(self, code, random, held_out=False):
+    def __init__(self, code, random, held_out=False, strange=0.0):
         self.language = Language(code)
         self.random = random
         self.held_out = held_out
+        self.strange = strange  # share of topics that are no words
         groups = {}
         for frame in self.language.frames:
             if frame.held_out and not held_out:
@@ -189,6 +190,9 @@ class SentenceMaker:
         if self.held_out and kind in self.language.unseen \
                 and random.random() < 0.5:
             return random.choice(self.language.unseen[kind])
+        if kind == "topic" and self.strange \
+                and random.random() < self.strange:
+            return strange_word(self.language.code, random)
         if kind == "name" and not self.held_out and random.random() < 0.2:
             return invented_name(self.language.code, random)
         return random.choice(self.language.neutral[kind])
@@ -238,16 +242,36 @@ class SentenceMaker:
         return text.lower() if self.random.random() < 0.7 else text
 
 
+SURNAMES = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
+GIVEN = "一二三四五六七八九十山川江河云月天海东南西北"
+INVENTED_ZH = f"[{SURNAMES}][{GIVEN}]{{1,2}}"
+
+
 def invented_name(code, random):
     if code == "zh":
-        return random.choice("赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨") + "".join(
-            random.choice("一二三四五六七八九十山川江河云月天海东南西北")
-            for _ in range(random.randint(1, 2)))
+        return random.choice(SURNAMES) + "".join(
+            random.choice(GIVEN) for _ in range(random.randint(1, 2)))
     syllables = "ba be bo da do fa fi ga go ha ka ki la le li lo ma mi mo na " \
         "ne no pa pe ra ri ro sa se si so ta te ti to va vi ya zo"
     count = random.randint(2, 3)
     return "".join(random.choice(syllables.split())
                    for _ in range(count)).capitalize()
+
+
+def strange_word(code, random):
+    """No word at all, so that a rare character says nothing by itself."""
+    if code == "zh":
+        return "".join(chr(random.randint(0x4E00, 0x9FA5))
+                       if random.random() < 0.6 else
+                       random.choice(random.choice(words_zh.TOPICS))
+                       for _ in range(random.randint(1, 4)))
+    return "".join(
+        random.choice(("b", "br", "c", "cl", "d", "dr", "f", "fl", "g", "h",
+                       "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s",
+                       "sp", "st", "t", "tr", "v", "w", "y", "z")) +
+        random.choice(("a", "e", "i", "o", "u", "ai", "ea", "oo")) +
+        random.choice(("", "", "n", "r", "l", "s", "t", "m", "ck", "x"))
+        for _ in range(random.randint(1, 4)))
 
 
 def scattered(maker, random):

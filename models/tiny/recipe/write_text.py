@@ -3,7 +3,8 @@
 
     write_text.py --out DIR [--megabytes N] [--seed N]
 
-DIR gets train.txt, one held-out text per skill (eval_*.txt) and the held-out
+DIR gets train.txt, train2.txt for the second part of the training (more
+copying, topics that are no words), one held-out text per skill (eval_*.txt) and the held-out
 sentences as sentiment_{en,zh}.jsonl. A text holds ChatML documents, each ended
 by a line `<|endoftext|>`. The same arguments give the same bytes.
 """
@@ -28,6 +29,7 @@ SYSTEMS = {
            "请简短回答。"],
 }
 CODES = ("en", "zh")
+STRANGE = 0.3  # share of topics that are no words, in the second text
 
 
 def chatml(messages):
@@ -38,11 +40,14 @@ def chatml(messages):
 class Writer:
     """Draws whole documents (lists of messages)."""
 
-    def __init__(self, seed, held_out):
+    def __init__(self, seed, held_out, second=False):
         self.random = random.Random(seed)
         self.held_out = held_out
-        self.makers = {c: sentiment.SentenceMaker(c, self.random, held_out)
-                       for c in CODES}
+        self.turns = self.SECOND_TURNS if second else self.TURNS
+        self.makers = {
+            c: sentiment.SentenceMaker(c, self.random, held_out,
+                                       STRANGE if second else 0.0)
+            for c in CODES}
 
     def code(self):
         return self.random.choice(CODES)
@@ -74,9 +79,20 @@ class Writer:
         (5, skills.story),
     )
 
+    SECOND_TURNS = (
+        (8, TURNS[0][1]),
+        (8, TURNS[1][1]),
+        (26, lambda c, r: skills.copying(c, r, 3)),
+        (34, skills.extraction),
+        (16, skills.small_records),
+        (5, skills.arithmetic),
+        (4, skills.listing),
+        (4, skills.story),
+    )
+
     def turn(self, code):
-        skill = self.random.choices([t[1] for t in self.TURNS],
-                                    [t[0] for t in self.TURNS])[0]
+        skill = self.random.choices([t[1] for t in self.turns],
+                                    [t[0] for t in self.turns])[0]
         question, answer = skill(code, self.random)
         return [("user", question), ("assistant", answer)]
 
@@ -163,8 +179,8 @@ class Bar:
                          f"{done / 1e6:.1f}/{self.total / 1e6:.1f} MB ")
 
 
-def write_training(path, seed, total):
-    writer = Writer(seed, held_out=False)
+def write_training(path, seed, total, second=False):
+    writer = Writer(seed, held_out=False, second=second)
     bar, written = Bar(total), 0
     with open(path, "w", encoding="utf-8") as out:
         while written < total:
@@ -247,6 +263,8 @@ def main():
     write_held_out(arguments.out, arguments.seed + 1, arguments.sentences)
     write_training(os.path.join(arguments.out, "train.txt"), arguments.seed,
                    arguments.megabytes * 1e6)
+    write_training(os.path.join(arguments.out, "train2.txt"),
+                   arguments.seed + 7, arguments.megabytes * 1e6, second=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <random>
-#include <tuple>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -36,7 +35,9 @@ TrainedBpe Naive(const Words& words, size_t size) {
     std::pair<int32_t, int32_t> best;
     int64_t best_count = 1;
     for (const auto& [pair, count] : counts) {
-      if (count > best_count) std::tie(best, best_count) = {pair, count};
+      if (count <= best_count) continue;
+      best = pair;
+      best_count = count;
     }
     if (best_count < 2) break;
     const auto id = static_cast<int32_t>(result.tokens.size());

@@ -1,6 +1,7 @@
 #include "services/generator/torch/trainer/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <random>
 
@@ -90,8 +91,9 @@ Batch MakeBatch(const IdFile& file, absl::Span<const int32_t> documents,
     const absl::Span<const uint16_t> ids = file.document(document);
     weights.assign(ids.size(), prompt_weight);
     for (const IdFile::Span& answer : file.Answers(document)) {
+      const auto ids_of_answer = static_cast<float>(answer.end - answer.begin);
       std::fill(weights.begin() + answer.begin, weights.begin() + answer.end,
-                1.0f);
+                1.0f / std::sqrt(ids_of_answer));
     }
     const int64_t first = row * batch.width;
     for (size_t i = 0; i + 1 < ids.size(); ++i) {

@@ -13,7 +13,7 @@
 namespace sluice::generator {
 
 struct BatchOptions {
-  int64_t batch_tokens = 3072;  // rows times width
+  int64_t batch_tokens = 2048;  // rows times width
   int32_t min_rows = 1;         // even if batch_tokens is passed by it
   int32_t window_batches = 64;  // documents are sorted inside such a window
   uint64_t seed = 1;
@@ -40,7 +40,9 @@ struct Batch {
 std::vector<std::vector<int32_t>> Deal(absl::Span<const int32_t> documents,
                                        int32_t shards);
 
-// Ids of answers weigh 1, all others `prompt_weight` (left out when 0).
+// An answer of n ids weighs 1 / sqrt(n) per id, so that one word is not drowned
+// by the long answers beside it; all other ids weigh `prompt_weight` (left out
+// when 0).
 Batch MakeBatch(const IdFile& file, absl::Span<const int32_t> documents,
                 float prompt_weight);
 

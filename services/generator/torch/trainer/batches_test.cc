@@ -1,6 +1,7 @@
 #include "services/generator/torch/trainer/batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <numeric>
 
@@ -102,14 +103,16 @@ TEST_F(MakeBatchTest, LearnsAnswersOnlyWithoutPromptWeight) {
   EXPECT_THAT(batch.ids, ElementsAre(1, 90, 5, 92, 1, 2, 0, 0));
   EXPECT_THAT(batch.places, ElementsAre(1, 2));
   EXPECT_THAT(batch.targets, ElementsAre(5, 92));
-  EXPECT_THAT(batch.weights, Each(1.0f));
+  EXPECT_THAT(batch.weights, Each(std::sqrt(0.5f)));
 }
 
 TEST_F(MakeBatchTest, WeighsPromptsAndLeavesPaddingOut) {
   const Batch batch = MakeBatch(File(), {0, 1}, 0.25f);
   EXPECT_THAT(batch.places, ElementsAre(0, 1, 2, 3, 4, 5));
   EXPECT_THAT(batch.targets, ElementsAre(90, 5, 92, 93, 2, 93));
-  EXPECT_THAT(batch.weights, ElementsAre(0.25f, 1, 1, 0.25f, 0.25f, 0.25f));
+  const float answer = std::sqrt(0.5f);
+  EXPECT_THAT(batch.weights,
+              ElementsAre(0.25f, answer, answer, 0.25f, 0.25f, 0.25f));
 }
 
 }  // namespace

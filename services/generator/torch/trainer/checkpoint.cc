@@ -5,6 +5,17 @@
 #include "absl/strings/str_cat.h"
 
 namespace sluice::generator {
+namespace {
+
+// Reading into a tensor that was read before would overwrite its storage.
+torch::Tensor Read(torch::serialize::InputArchive& archive,
+                   const std::string& name) {
+  torch::Tensor value;
+  archive.read(name, value);
+  return value;
+}
+
+}  // namespace
 
 absl::Status SaveCheckpoint(const std::string& path, Progressed progressed,
                             const std::vector<torch::Tensor>& tensors) {
@@ -37,25 +48,24 @@ absl::StatusOr<Progressed> LoadCheckpoint(
   try {
     torch::serialize::InputArchive archive;
     archive.load_from(path);
-    torch::Tensor value;
-    archive.read("count", value);
-    if (value.item<int64_t>() != static_cast<int64_t>(tensors.size())) {
+    const auto count = Read(archive, "count").item<int64_t>();
+    if (count != static_cast<int64_t>(tensors.size())) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": ", value.item<int64_t>(), " tensors, wanted ",
-                       tensors.size()));
+          absl::StrCat(path, ": ", count, " tensors, wanted ", tensors.size()));
     }
-    archive.read("step", value);
-    progressed.step = value.item<int64_t>();
-    archive.read("minutes", value);
-    progressed.minutes = value.item<double>();
+    progressed.step = Read(archive, "step").item<int64_t>();
+    progressed.minutes = Read(archive, "minutes").item<double>();
     for (size_t i = 0; i < tensors.size(); ++i) {
-      archive.read(absl::StrCat("t", i), value);
+      const torch::Tensor value = Read(archive, absl::StrCat("t", i));
       if (value.sizes() != tensors[i].sizes()) {
         return absl::InvalidArgumentError(
             absl::StrCat(path, ": tensor ", i, " has another shape"));
       }
       torch::Tensor(tensors[i]).copy_(value);
     }
+  } catch (const c10::Error& error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": cannot be read: ", error.what_without_backtrace()));
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": cannot be read: ", error.what()));

@@ -28,6 +28,10 @@ ABSL_FLAG(double, weight_decay, TrainerOptions().weight_decay,
 ABSL_FLAG(int64_t, steps, TrainerOptions().schedule.steps, "optimizer steps");
 ABSL_FLAG(double, max_minutes, TrainerOptions().schedule.max_minutes,
           "end the schedule after this time even if steps are left; 0: never");
+ABSL_FLAG(
+    int64_t, stop_step, TrainerOptions().schedule.stop_step,
+    "stop here with a checkpoint, so that another run (of other ids, say) "
+    "goes on; 0: never");
 ABSL_FLAG(int64_t, warmup_steps, TrainerOptions().schedule.warmup_steps,
           "steps of the linear warm-up");
 ABSL_FLAG(double, peak_rate, TrainerOptions().schedule.peak_rate,
@@ -95,6 +99,7 @@ absl::StatusOr<TrainerOptions> ReadTrainerFlags(int argc, char** argv) {
   options.weight_decay = absl::GetFlag(FLAGS_weight_decay);
   options.schedule.steps = absl::GetFlag(FLAGS_steps);
   options.schedule.max_minutes = absl::GetFlag(FLAGS_max_minutes);
+  options.schedule.stop_step = absl::GetFlag(FLAGS_stop_step);
   options.schedule.warmup_steps = absl::GetFlag(FLAGS_warmup_steps);
   options.schedule.peak_rate = absl::GetFlag(FLAGS_peak_rate);
   options.batches.batch_tokens = absl::GetFlag(FLAGS_batch_tokens);

@@ -9,6 +9,7 @@ namespace sluice::generator {
 struct ScheduleOptions {
   int64_t steps = 6000;
   double max_minutes = 0;  // 0: no limit
+  int64_t stop_step = 0;   // a pause: leave the rest to a later run; 0: none
   int64_t warmup_steps = 200;
   double peak_rate = 2e-3;
   double final_rate = 5e-5;

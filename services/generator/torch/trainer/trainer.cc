@@ -340,6 +340,9 @@ absl::Status Run::Loop() {
     Show(TrainStep());
     if (progressed_.step % options_.eval_steps == 0) Evaluate();
     RETURN_IF_ERROR(MaybeSave(false));
+    if (progressed_.step == options_.schedule.stop_step) {
+      return MaybeSave(true);
+    }
   }
   RETURN_IF_ERROR(MaybeSave(true));
   replicas_.first().RoundToBf16();

@@ -27,7 +27,7 @@ struct TrainerOptions {
   int64_t eval_steps = 500;  // between two evaluations
   int32_t threads = 4;
   bool bf16 = true;
-  float prompt_weight = 0.1f;
+  float prompt_weight = 0.03f;
   double weight_decay = 0.05;
   double clip_norm = 1.0;
   ModelShape shape;  // vocabulary comes from the ids
