@@ -92,22 +92,38 @@ class GatedRunner : public HashRunner {
 
 class EngineTest : public ::testing::Test {
  protected:
-  void Start(ModelRunner& runner, EngineOptions options = {}) {
+  // Everything that the engine is lent lives as long as the fixture.
+  template <typename Runner>
+  Runner& Start(EngineOptions options = {}) {
+    auto runner = std::make_unique<Runner>(kVocabulary, kContext, 60, 8);
+    Runner& lent = *runner;
+    runner_ = std::move(runner);
     engine_ = std::make_unique<Engine>(
-        options, EngineParts{runner, vocabulary_, clock_, metrics_, board_});
+        options, EngineParts{lent, vocabulary_, clock(), metrics_, board_});
+    return lent;
   }
+  virtual const Clock& clock() { return clock_; }
 
   MonotonicClock clock_;
   Vocabulary vocabulary_ = Letters();
   Metrics registry_;
   GeneratorMetrics metrics_{registry_};
   LoadBoard board_;
+  std::unique_ptr<ModelRunner> runner_;
   std::unique_ptr<Engine> engine_;
 };
 
+class EngineOnFakeClockTest : public EngineTest {
+ protected:
+  const Clock& clock() override { return fake_clock_; }
+  // The engine reads the clock until it is gone.
+  ~EngineOnFakeClockTest() override { engine_.reset(); }
+
+  FakeClock fake_clock_;
+};
+
 TEST_F(EngineTest, ManyThreadsGetTheirOwnStreams) {
-  HashRunner runner(kVocabulary, kContext, 60, 8);
-  Start(runner);
+  Start<HashRunner>();
   {
     std::vector<NamedThread> clients;
     for (int c = 0; c < 8; ++c) {
@@ -132,8 +148,7 @@ TEST_F(EngineTest, ManyThreadsGetTheirOwnStreams) {
 }
 
 TEST_F(EngineTest, CancelFromAnotherThreadEndsTheStream) {
-  HashRunner runner(kVocabulary, kContext, 60, 8);
-  Start(runner);
+  Start<HashRunner>();
   for (int i = 0; i < 50; ++i) {
     Reader reader;
     const auto outbox =
@@ -147,10 +162,9 @@ TEST_F(EngineTest, CancelFromAnotherThreadEndsTheStream) {
 }
 
 TEST_F(EngineTest, FullMailboxRefusesWithARetryDelay) {
-  GatedRunner runner(kVocabulary, kContext, 60, 8);
   EngineOptions options;
   options.max_mailbox = 2;
-  Start(runner, options);
+  GatedRunner& runner = Start<GatedRunner>(options);
   Reader readers[3];
   std::vector<std::shared_ptr<Outbox>> outboxes;
   outboxes.push_back(*engine_->Submit(Make("a", 3, 3), readers[0].on_ready()));
@@ -168,8 +182,7 @@ TEST_F(EngineTest, FullMailboxRefusesWithARetryDelay) {
 }
 
 TEST_F(EngineTest, DrainingRefusesNewRequestsAndFinishesOldOnes) {
-  GatedRunner runner(kVocabulary, kContext, 60, 8);
-  Start(runner);
+  GatedRunner& runner = Start<GatedRunner>();
   Reader reader;
   const auto outbox = *engine_->Submit(Make("a", 3, 30), reader.on_ready());
   runner.entered.WaitForNotification();
@@ -182,8 +195,7 @@ TEST_F(EngineTest, DrainingRefusesNewRequestsAndFinishesOldOnes) {
 }
 
 TEST_F(EngineTest, DestructionEndsWhatStillRuns) {
-  HashRunner runner(kVocabulary, kContext, 60, 8);
-  Start(runner);
+  Start<HashRunner>();
   Reader reader;
   const auto outbox = *engine_->Submit(Make("a", 3, 390), reader.on_ready());
   engine_.reset();
@@ -191,18 +203,14 @@ TEST_F(EngineTest, DestructionEndsWhatStillRuns) {
   EXPECT_TRUE(end.ok() || absl::IsUnavailable(end)) << end;
 }
 
-TEST_F(EngineTest, RestingEngineIsHealthyAndAStuckOneIsNot) {
-  GatedRunner runner(kVocabulary, kContext, 60, 8);
-  FakeClock clock;
-  engine_ = std::make_unique<Engine>(
-      EngineOptions{},
-      EngineParts{runner, vocabulary_, clock, metrics_, board_});
-  clock.Advance(1000 * kNanosPerSecond);
+TEST_F(EngineOnFakeClockTest, RestingEngineIsHealthyAndAStuckOneIsNot) {
+  GatedRunner& runner = Start<GatedRunner>();
+  fake_clock_.Advance(1000 * kNanosPerSecond);
   Reader reader;
   const auto outbox = *engine_->Submit(Make("a", 3, 3), reader.on_ready());
   runner.entered.WaitForNotification();
   EXPECT_TRUE(engine_->Healthy().ok());
-  clock.Advance(61 * kNanosPerSecond);
+  fake_clock_.Advance(61 * kNanosPerSecond);
   const absl::Status stuck = engine_->Healthy();
   EXPECT_EQ(stuck.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(stuck.message()),
