@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "common/rpc/status.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
@@ -22,24 +24,32 @@ class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   // REQUIRES: called once, by the handler before it returns.
   void Start(absl::StatusOr<std::shared_ptr<Exchange>> exchange) {
     if (!exchange.ok()) return Finish(ToGrpcStatus(exchange.status()));
-    exchange_ = *std::move(exchange);
+    {
+      absl::MutexLock lock(&mutex_);
+      exchange_ = *std::move(exchange);
+    }
     Pull();
   }
 
   void OnWriteDone(bool ok) override {
-    if (!ok) exchange_->Cancel();
+    if (!ok) exchange()->Cancel();
     Pull();
   }
   void OnCancel() override {
-    if (exchange_ != nullptr) exchange_->Cancel();
+    const std::shared_ptr<Exchange> running = exchange();
+    if (running != nullptr) running->Cancel();
   }
   void OnDone() override { delete this; }
 
  private:
+  // A copy: what is done with it may end this reactor.
+  std::shared_ptr<Exchange> exchange() const {
+    absl::MutexLock lock(&mutex_);
+    return exchange_;
+  }
+
   void Pull() {
-    // A copy: the callback may end this reactor before Next returns.
-    const std::shared_ptr<Exchange> exchange = exchange_;
-    exchange->Next([this](absl::StatusOr<std::optional<api::Event>> next) {
+    exchange()->Next([this](absl::StatusOr<std::optional<api::Event>> next) {
       if (!next.ok()) return Finish(ToGrpcStatus(next.status()));
       if (!next->has_value()) return Finish(grpc::Status::OK);
       Send(**next);
@@ -53,11 +63,12 @@ class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     const grpc::Status status = grpc::SerializationTraits<Response>::Serialize(
         response, &message_, &own_buffer);
     if (status.ok()) return StartWrite(&message_);
-    exchange_->Cancel();
+    exchange()->Cancel();
     Finish(status);
   }
 
-  std::shared_ptr<Exchange> exchange_;
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<Exchange> exchange_ ABSL_GUARDED_BY(mutex_);  // set once
   grpc::ByteBuffer message_;
 };
 
