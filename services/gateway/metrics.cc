@@ -25,7 +25,7 @@ GatewayMetrics::GatewayMetrics(Metrics& m)
                                          "From arrival to the first token.",
                                          kSecondsGrid)),
       inter_token(m.AddHistogram(
-          "sluice_inter_token_latency_seconds",
+          "sluice_inter_token_seconds",
           "From one delivery of tokens of a request to the next.",
           kSecondsGrid)),
       stage(m.AddHistogram("sluice_stage_seconds",

@@ -48,7 +48,7 @@ TEST_F(MetricsTest, FinishedRequestIsCountedOnceAndLeavesNothingInFlight) {
   EXPECT_TRUE(Has("sluice_prompt_tokens_total{source=\"computed\"} 6"));
   EXPECT_TRUE(Has("sluice_generated_tokens_total 3"));
   EXPECT_TRUE(Has("sluice_time_to_first_token_seconds_count 1"));
-  EXPECT_TRUE(Has("sluice_inter_token_latency_seconds_count 1"));
+  EXPECT_TRUE(Has("sluice_inter_token_seconds_count 1"));
   EXPECT_TRUE(Has("sluice_stage_seconds_count{stage=\"tokenize\"} 1"));
 }
 

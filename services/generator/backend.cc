@@ -38,6 +38,7 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> CreateTorch(
   TorchRunnerOptions torch;
   torch.model_directory = directory;
   torch.block_size = options.native.block_size;
+  torch.max_context = options.native.max_context;
   const int64_t block_bytes = int64_t{2} * config.layers * config.kv_size() *
                               kTorchKvBytes * torch.block_size;
   const int64_t blocks =

@@ -8,6 +8,7 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "common/base/error_info.h"
+#include "common/base/listen_address.h"
 #include "common/base/model_directory.h"
 #include "common/base/status_macros.h"
 #include "common/telemetry/log.h"
@@ -91,6 +92,9 @@ constexpr int64_t kMaxDrainMs = 600'000;
 
 absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(ParseLogLevel(config.process.log_level).status());
+  RETURN_IF_ERROR(
+      ParseListenAddress("grpc_listen", config.rpc.listen).status());
+  RETURN_IF_ERROR(ParseListenAddress("ops_listen", config.ops_listen).status());
   const auto check_ms = [](const char* flag, int64_t ms) {
     if (ms >= 0 && ms <= kMaxDrainMs) return absl::OkStatus();
     return FieldError(flag, "out of range", std::to_string(ms), "0 to 600000");

@@ -103,7 +103,8 @@ class Stack:
 
     def __init__(self, model=None, tokenizer=(), generator=(), gateway=()):
         self.directory = tempfile.mkdtemp(prefix="sluice-test-")
-        self.model = model or os.path.join(ROOT, "models", "tiny")
+        self.model = model or os.environ.get(
+            "SLUICE_TEST_MODEL", os.path.join(ROOT, "models", "tiny"))
         self.flags = {"tokenizer": list(tokenizer), "generator": list(generator),
                       "gateway": list(gateway)}
         self.services = []
