@@ -88,9 +88,8 @@ void BenchLinear(benchmark::State& state, CpuIsa isa, Shape shape,
   const double turns = static_cast<double>(state.iterations());
   state.counters["GB/s"] =
       Counter(turns * weights.bytes() / 1e9, Counter::kIsRate);
-  state.counters["GFLOP/s"] =
-      Counter(turns * 2e-9 * x_rows * shape.rows * shape.columns,
-              Counter::kIsRate);
+  state.counters["GFLOP/s"] = Counter(
+      turns * 2e-9 * x_rows * shape.rows * shape.columns, Counter::kIsRate);
 }
 
 // What any kernel that reads its weights once is bounded by.

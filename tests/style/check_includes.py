@@ -25,13 +25,13 @@ def rooms():
     return re.search(r"set\(SLUICE_ROOMS(.*?)\)", text, re.S).group(1).split()
 
 
-def declared_deps():
-    """folder -> folders in the DEPS of its library."""
+def declared_deps(kind="library"):
+    """folder -> folders in the DEPS of its library (or binary)."""
     deps = {}
     for name in tracked("CMakeLists.txt"):
         folder = os.path.dirname(name)
         text = re.sub(r"#[^\n]*", "", read(name))
-        match = re.search(r"sluice_library\((.*?)\)", text, re.S)
+        match = re.search(rf"sluice_{kind}\((.*?)\)", text, re.S)
         if match and "DEPS" in match.group(1):
             words = match.group(1).split("DEPS", 1)[1].split()
             deps[folder] = [w for w in words if "::" not in w
@@ -106,10 +106,12 @@ def check_graph(order, deps):
 
 def main():
     order, deps = rooms(), declared_deps()
+    binaries = declared_deps("binary")
     problems = list(check_graph(order, deps))
     for name in tracked(".cc", ".h"):
         folder = os.path.dirname(name)
-        reach = closure(deps, folder) | {folder}
+        needs = binaries.get(folder, [])
+        reach = closure(deps, folder) | {folder} | set(needs)
         is_test = name.endswith(("_test.cc", "main.cc", "_fuzz.cc"))
         for quoted, angled in INCLUDE.findall(read(name)):
             problems += check_rules(name, quoted, angled)

@@ -1,8 +1,9 @@
+#include "services/generator/kernels/attention.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "services/generator/kernels/attention.h"
 #include "services/generator/kernels/bf16.h"
 #include "services/generator/kernels/exp_scalar.h"
 

@@ -1,5 +1,6 @@
-#include "services/generator/kernels/bf16.h"
 #include "services/generator/kernels/kv_write.h"
+
+#include "services/generator/kernels/bf16.h"
 
 namespace sluice::generator::kernels {
 namespace {

@@ -1,8 +1,9 @@
+#include "services/generator/kernels/linear.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "services/generator/kernels/bf16.h"
-#include "services/generator/kernels/linear.h"
 
 namespace sluice::generator::kernels {
 namespace {

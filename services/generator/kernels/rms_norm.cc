@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "services/generator/kernels/rms_norm.h"
+
+#include <cmath>
 
 namespace sluice::generator::kernels {
 namespace {

@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include "services/generator/kernels/rope.h"
+
+#include <cmath>
 
 namespace sluice::generator::kernels {
 

@@ -1,5 +1,6 @@
-#include "services/generator/kernels/exp_scalar.h"
 #include "services/generator/kernels/swiglu.h"
+
+#include "services/generator/kernels/exp_scalar.h"
 
 namespace sluice::generator::kernels {
 
