@@ -42,6 +42,7 @@ then
 else
   absent "reference pages" "a build (./dev build)"
 fi
+PATH="$PATH:$PWD/build/tools/node_modules/.bin"  # where ./dev prove puts it
 if command -v buf >/dev/null; then
   check "protos: buf lint" buf lint proto
 else
