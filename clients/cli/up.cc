@@ -35,6 +35,12 @@ using std::chrono::milliseconds;
 
 constexpr int kPortsToTry = 100;
 constexpr int kLogLines = 20;
+// Where the services listen when they are started one by one.
+constexpr int kTokenizerPort = 50051;
+constexpr int kGeneratorPort = 50052;
+constexpr int kGatewayOpsPort = 9050;
+constexpr int kTokenizerOpsPort = 9051;
+constexpr int kGeneratorOpsPort = 9052;
 
 // Where a service listens, read from its ports file.
 struct Ports {
@@ -65,8 +71,9 @@ bool IsFree(uint32_t address, int port) {
 }
 
 // `listen` with its port moved up to the first free one. Names that are not
-// IPv4 literals pass unchanged: the service itself will judge them.
-std::string NextFree(const std::string& listen) {
+// IPv4 literals pass unchanged: the service itself will judge them. Says so
+// when a person asked for that very port.
+std::string NextFree(const std::string& listen, bool announce) {
   const size_t colon = listen.rfind(':');
   int port = 0;
   in_addr address;
@@ -77,7 +84,7 @@ std::string NextFree(const std::string& listen) {
   }
   for (int p = port; p < port + kPortsToTry && p < 65536; ++p) {
     if (IsFree(address.s_addr, p)) {
-      if (p != port) {
+      if (p != port && announce) {
         std::cerr << "port " << port << " is taken, using " << p << "\n";
       }
       return absl::StrCat(listen.substr(0, colon), ":", p);
@@ -194,21 +201,33 @@ absl::Status Launch::AwaitHealthy() {
 }
 
 absl::Status Launch::StartAll() {
-  const std::string model = absl::StrCat("--model=", model_);
-  std::vector<std::string> common = {model, "--grpc_listen=127.0.0.1:0"};
+  std::vector<std::string> common = {absl::StrCat("--model=", model_)};
   if (!options_.model_name.empty()) {
     common.push_back(absl::StrCat("--model_name=", options_.model_name));
   }
-  RETURN_IF_ERROR(StartService("tokenizer", common, options_.tokenizer_flags));
-  RETURN_IF_ERROR(StartService("generator", common, options_.generator_flags));
+  const auto with_ports = [&](int grpc_port, int ops_port) {
+    std::vector<std::string> flags = common;
+    flags.push_back(
+        absl::StrCat("--grpc_listen=", NextFree(Local(grpc_port), false)));
+    flags.push_back(
+        absl::StrCat("--ops_listen=", NextFree(Local(ops_port), false)));
+    return flags;
+  };
+  RETURN_IF_ERROR(StartService("tokenizer",
+                               with_ports(kTokenizerPort, kTokenizerOpsPort),
+                               options_.tokenizer_flags));
+  RETURN_IF_ERROR(StartService("generator",
+                               with_ports(kGeneratorPort, kGeneratorOpsPort),
+                               options_.generator_flags));
   ASSIGN_OR_RETURN(tokenizer_, AwaitPorts("tokenizer"));
   ASSIGN_OR_RETURN(generator_, AwaitPorts("generator"));
   RETURN_IF_ERROR(StartService(
       "gateway",
       {absl::StrCat("--tokenizers=", Local(tokenizer_.grpc)),
        absl::StrCat("--generators=", Local(generator_.grpc)),
-       absl::StrCat("--http_listen=", NextFree(options_.http_listen)),
-       absl::StrCat("--grpc_listen=", NextFree(options_.grpc_listen))},
+       absl::StrCat("--http_listen=", NextFree(options_.http_listen, true)),
+       absl::StrCat("--grpc_listen=", NextFree(options_.grpc_listen, true)),
+       absl::StrCat("--ops_listen=", NextFree(Local(kGatewayOpsPort), false))},
       options_.gateway_flags));
   ASSIGN_OR_RETURN(gateway_, AwaitPorts("gateway"));
   return AwaitHealthy();

@@ -20,7 +20,7 @@ struct Config {
 
   RpcServerOptions rpc;
   HttpServerOptions http;
-  std::string ops_listen = "127.0.0.1:9090";
+  std::string ops_listen = "127.0.0.1:9050";
   BackendAddresses backends;
   PipelineOptions pipeline;
   ServiceProcessOptions process;

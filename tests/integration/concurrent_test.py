@@ -19,7 +19,7 @@ _loader = SourceFileLoader("concurrent_chats",
 concurrent_chats = module_from_spec(spec_from_loader(_loader.name, _loader))
 _loader.exec_module(concurrent_chats)
 
-CHATS = 12
+CHATS = 8
 
 
 class ConcurrentTest(unittest.TestCase):
