@@ -64,6 +64,8 @@ class BlockPool {
   // Blocks that Allocate could hand out now: free and cached ones.
   int32_t available() const { return static_cast<int32_t>(free_.size()); }
   int32_t references(int32_t id) const { return references_[id]; }
+  // For the invariant checker: ids of the free blocks, in no order.
+  const std::vector<int32_t>& free_blocks() const { return free_; }
 
   // Blocks that `positions` positions need.
   int32_t BlocksFor(int64_t positions) const {

@@ -126,6 +126,14 @@ class Scheduler {
   Nanos NextDeadline() const;
   SchedulerCounts counts() const;
   BlockCounts block_counts() const { return pool_.counts(); }
+  // For the invariant checker: everything that is alive.
+  const BlockPool& pool() const { return pool_; }
+  const std::map<Ticket, std::unique_ptr<LiveRequest>>& requests() const {
+    return requests_;
+  }
+  const std::vector<Sequence*>& waiting() const { return waiting_; }
+  const std::vector<Sequence*>& running() const { return running_; }
+  const SchedulerOptions& options() const { return options_; }
   // True while no request is alive.
   bool idle() const { return requests_.empty(); }
 
