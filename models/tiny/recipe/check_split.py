@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves the held-out rule on the training text itself.
 
-    check_split.py --text DIR/train.txt --held-out DIR [DIR]
+    check_split.py --text DIR/train.txt DIR/train2.txt --held-out DIR
 
 Looks for every frame in the text with slots as patterns, wherever it stands in
 a line, and requires of each language:
@@ -81,10 +81,22 @@ class Patterns:
         return text
 
 
-def training_lines(path):
-    """Distinct lines of the text, lower case, without marks."""
-    with open(path, encoding="utf-8") as file:
-        return sorted({MARK.sub("", line).strip().lower() for line in file})
+def training_lines(paths):
+    """Distinct lines of the texts, lower case, without marks."""
+    lines = set()
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            lines.update(MARK.sub("", line).strip().lower() for line in file)
+    return sorted(lines)
+
+
+def lines_with(text, literal):
+    """Lines of `text` (which begins and ends with a line end)."""
+    at = text.find(literal)
+    while at >= 0:
+        end = text.find("\n", at)
+        yield text[text.rfind("\n", 0, at) + 1:end]
+        at = text.find(literal, end + 1)
 
 
 def occurrences(language, lines):
@@ -94,16 +106,14 @@ def occurrences(language, lines):
                         "[\u4e00-\u9fff]")
     lines = [line for line in lines if letter.search(line)]
     shown = {}
-    joined = "\n".join(lines)
+    text = "\n" + "\n".join(lines) + "\n"
     for frame in language.frames:
         words = set()
         literal = patterns.literal(frame)
-        if literal in joined:
-            pattern = patterns.compile(frame)
-            for line in lines:
-                if literal in line:
-                    for match in pattern.finditer(line):
-                        words.update(match.groups())
+        pattern = patterns.compile(frame)
+        for line in lines_with(text, literal):
+            for match in pattern.finditer(line):
+                words.update(match.groups())
         shown[frame.text] = words
     return shown
 
@@ -145,10 +155,10 @@ def check_language(code, lines, held_out, problems):
     return report
 
 
-def check(text, directory):
-    """(report, problems) of a training text and a directory of held-out
+def check(texts, directory):
+    """(report, problems) of training texts and a directory of held-out
     sentences."""
-    lines, problems, report = training_lines(text), [], {}
+    lines, problems, report = training_lines(texts), [], {}
     for code in sentiment.LANGUAGES:
         path = os.path.join(directory, f"sentiment_{code}.jsonl")
         with open(path, encoding="utf-8") as file:
@@ -159,7 +169,7 @@ def check(text, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--text", required=True)
+    parser.add_argument("--text", required=True, nargs="+")
     parser.add_argument("--held-out", required=True)
     arguments = parser.parse_args()
     report, problems = check(arguments.text, arguments.held_out)

@@ -14,6 +14,8 @@ case "${1:-}" in
   *) work=$1; shift ;;
 esac
 [ "${1:-}" != "--" ] || shift
+steps=9000
+second=5563
 bin=${SLUICE_BIN:-$root/build/dev/bin}
 for tool in sluice-tokenizer sluice-train; do
   [ -x "$bin/$tool" ] || {
@@ -33,7 +35,13 @@ for path in "$work"/text/eval_*.txt; do
   name=$(basename "$path" .txt)
   evals=$evals${evals:+,}${name#eval_}=$work/ids/$name
 done
-"$bin/sluice-train" --ids="$work/ids/train" --evals="$evals" \
-  --out="$root/models/tiny" --checkpoint="$work/state.pt" "$@"
-(cd "$work/text" && sha256sum train.txt sentiment_en.jsonl sentiment_zh.jsonl) \
+# The second text follows the first at a fixed step of one schedule. Tokens
+# are learned from the first text only.
+learn() {
+  "$bin/sluice-train" --evals="$evals" --out="$root/models/tiny" \
+    --checkpoint="$work/state.pt" --steps=$steps "$@"
+}
+learn --ids="$work/ids/train" --stop_step=$second "$@"
+learn --ids="$work/ids/train2" "$@"
+(cd "$work/text" && sha256sum train.txt train2.txt sentiment_en.jsonl sentiment_zh.jsonl) \
   > "$root/tests/golden/tiny/text.sha256"

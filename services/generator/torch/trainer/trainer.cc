@@ -336,13 +336,12 @@ absl::Status Run::Loop() {
   std::fprintf(stderr, "%lld parameters, %d documents, %lld tokens\n",
                static_cast<long long>(replicas_.first().parameters()),
                ids_.documents(), static_cast<long long>(ids_.tokens()));
+  const int64_t stop = options_.schedule.stop_step;
   while (progress() < 1) {
+    if (stop > 0 && progressed_.step >= stop) return MaybeSave(true);
     Show(TrainStep());
     if (progressed_.step % options_.eval_steps == 0) Evaluate();
     RETURN_IF_ERROR(MaybeSave(false));
-    if (progressed_.step == options_.schedule.stop_step) {
-      return MaybeSave(true);
-    }
   }
   RETURN_IF_ERROR(MaybeSave(true));
   replicas_.first().RoundToBf16();
