@@ -67,6 +67,7 @@ class SameBitsTest : public ::testing::Test {
     }
     while (!core.idle()) core.Step();
     preemptions_ += core.scheduler().counts().preemptions;
+    cached_tokens_ += core.scheduler().counts().prefix.cached_tokens;
     std::vector<Stream> streams;
     for (const auto& outbox : outboxes) streams.push_back(ReadAll(*outbox));
     return streams;
@@ -137,6 +138,7 @@ class SameBitsTest : public ::testing::Test {
   Metrics registry_;
   GeneratorMetrics metrics_{registry_};
   int64_t preemptions_ = 0;
+  int64_t cached_tokens_ = 0;
 };
 
 TempDir* SameBitsTest::directory_ = nullptr;
@@ -178,6 +180,32 @@ TEST_F(SameBitsTest, ResumedAnywhere) {
       EXPECT_EQ(resumed[i].ids[index], ids) << "request " << i;
     }
   }
+}
+
+// The same prompts again and again, whole, cut, and with another end: hits,
+// partial hits and misses.
+TEST_F(SameBitsTest, HitPartialHitAndMiss) {
+  std::vector<RequestFields> all;
+  std::mt19937 random(12);
+  for (int round = 0; round < 4; ++round) {
+    for (RequestFields fields : Requests(12)) {
+      fields.request_id += "." + std::to_string(round);
+      std::vector<int32_t>& prompt = fields.prompt_ids;
+      if (round > 1) prompt.resize(1 + random() % prompt.size());
+      if (round == 3) prompt.push_back(7);
+      fields.bypass_prefix_cache = random() % 8 == 0;
+      all.push_back(std::move(fields));
+    }
+  }
+  const std::vector<Stream> alone = Alone(all);
+  EXPECT_EQ(cached_tokens_, 0);
+  for (const int32_t blocks : {60, 400}) {
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(blocks * 10 + threads);
+      ExpectEqual(Run(all, blocks, 32, threads), alone);
+    }
+  }
+  EXPECT_GT(cached_tokens_, 1000);
 }
 
 }  // namespace

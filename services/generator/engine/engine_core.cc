@@ -15,7 +15,8 @@ namespace {
 SchedulerModel ModelOf(const RunnerInfo& info) {
   return {.block_count = info.block_count,
           .block_size = info.block_size,
-          .vocabulary_size = info.vocabulary_size};
+          .vocabulary_size = info.vocabulary_size,
+          .fingerprint = info.fingerprint};
 }
 
 absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
@@ -307,13 +308,26 @@ void EngineCore::Publish(bool busy) {
   load.busy = busy;
   load.last_step = last_step_;
   parts_.board.Publish(load);
-  parts_.metrics.preemptions.Get().Increment(
-      static_cast<double>(counts.preemptions - published_preemptions_));
-  parts_.metrics.wasted_tokens.With({"preempted"})
-      .Increment(static_cast<double>(counts.preempted_tokens -
-                                     published_preempted_tokens_));
-  published_preemptions_ = counts.preemptions;
-  published_preempted_tokens_ = counts.preempted_tokens;
+  PublishCounters(counts);
+}
+
+void EngineCore::PublishCounters(const SchedulerCounts& counts) {
+  GeneratorMetrics& metrics = parts_.metrics;
+  const PrefixCounts& prefix = counts.prefix;
+  const PrefixCounts& old = published_.prefix;
+  const auto add = [](Counter& counter, int64_t now, int64_t before) {
+    counter.Increment(static_cast<double>(now - before));
+  };
+  add(metrics.preemptions.Get(), counts.preemptions, published_.preemptions);
+  add(metrics.wasted_tokens.With({"preempted"}), counts.preempted_tokens,
+      published_.preempted_tokens);
+  add(metrics.prompt_tokens.With({"cached"}), prefix.cached_tokens,
+      old.cached_tokens);
+  add(metrics.prefix_requests.With({"hit"}), prefix.hits, old.hits);
+  add(metrics.prefix_requests.With({"miss"}), prefix.misses, old.misses);
+  add(metrics.prefix_requests.With({"bypass"}), prefix.bypassed, old.bypassed);
+  add(metrics.prefix_evictions.Get(), prefix.evictions, old.evictions);
+  published_ = counts;
 }
 
 }  // namespace sluice::generator

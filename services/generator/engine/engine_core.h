@@ -109,6 +109,7 @@ class EngineCore {
   void CountAborted(const Failed& failed);
   void SendSignsOfLife(Nanos now);
   void Publish(bool busy);
+  void PublishCounters(const SchedulerCounts& counts);
 
   const EngineOptions options_;
   EngineParts parts_;
@@ -117,8 +118,7 @@ class EngineCore {
   StepPacer pacer_;
   Ticket last_ticket_ = 0;
   Nanos last_step_ = 0;
-  int64_t published_preemptions_ = 0;
-  int64_t published_preempted_tokens_ = 0;
+  SchedulerCounts published_;  // what the counters have been told
   std::map<Ticket, Stream> streams_;
   absl::flat_hash_map<std::string, Flight> in_flight_;  // by request id
 };

@@ -58,6 +58,14 @@ GeneratorMetrics::GeneratorMetrics(Metrics& m)
                              {"phase"})),
       preemptions(m.AddCounter("sluice_preemptions_total",
                                "Times a sequence lost its KV blocks.")),
+      prefix_requests(m.AddCounter(
+          "sluice_prefix_cache_requests_total",
+          "Requests started, by whether the prefix cache had a part of their "
+          "prompt.",
+          {"result"})),
+      prefix_evictions(m.AddCounter(
+          "sluice_prefix_cache_evictions_total",
+          "KV blocks of the prefix cache given to running sequences.")),
       prompt_tokens(m.AddCounter("sluice_prompt_tokens_total",
                                  "Prompt tokens, computed or from the cache.",
                                  {"source"})),
@@ -110,6 +118,9 @@ void GeneratorMetrics::CreateKnownSeries() {
   for (const char* phase : {"prefill", "decode", "mixed"}) step.With({phase});
   for (const char* source : {"computed", "cached"}) {
     prompt_tokens.With({source});
+  }
+  for (const char* result : {"hit", "miss", "bypass"}) {
+    prefix_requests.With({result});
   }
   for (const char* reason : {"cancelled", "deadline", "failed", "preempted"}) {
     wasted_tokens.With({reason});

@@ -47,6 +47,8 @@ struct GeneratorMetrics {
   CounterFamily& rejected;
   CounterFamily& cancelled;
   CounterFamily& preemptions;
+  CounterFamily& prefix_requests;
+  CounterFamily& prefix_evictions;
   CounterFamily& prompt_tokens;
   CounterFamily& generated_tokens;
   CounterFamily& wasted_tokens;

@@ -4,7 +4,10 @@
 // bytes belong to the runner.
 
 #include <cstdint>
+#include <functional>
+#include <list>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace sluice::generator {
@@ -32,7 +35,8 @@ class BlockRef {
   ~BlockRef();
 
   int32_t id() const { return id_; }
-  // True when nobody else holds the block: only then may it be written.
+  // True when nobody else holds the block and its contents are not kept: only
+  // then may it be written.
   bool unique() const;
   // A further reference to the same block.
   BlockRef Share() const;
@@ -45,7 +49,10 @@ class BlockRef {
   int32_t id_;
 };
 
-// Hands out ids 0..block_count-1. Threads: engine thread only.
+// Hands out ids 0..block_count-1. A block whose contents are kept stays as it
+// is after its last reference is gone, until Allocate finds no free one; then
+// the one that lost its last reference first is evicted. Threads: engine thread
+// only.
 class BlockPool {
  public:
   // REQUIRES: block_count >= 1, block_size >= 1.
@@ -55,15 +62,31 @@ class BlockPool {
   // REQUIRES: every reference was given back.
   ~BlockPool();
 
-  // A block nobody holds, or nothing when all are active.
+  // A block nobody holds, free ones first, or nothing when all are active.
   std::optional<BlockRef> Allocate();
+
+  // The contents of an active block may be used again: it may not be written
+  // any more. REQUIRES: the block is active and not kept.
+  void Keep(int32_t id);
+  // Its contents are of no use any more. REQUIRES: the block is kept.
+  void Forget(int32_t id);
+  // A reference to a kept block, whether somebody holds it or not.
+  BlockRef Hold(int32_t id);
+  // Called for each block that is evicted, at that moment; it is not kept any
+  // more. May not call the pool.
+  void SetEvictionListener(std::function<void(int32_t)> listener) {
+    on_evict_ = std::move(listener);
+  }
 
   // Positions a block holds.
   int32_t block_size() const { return block_size_; }
   BlockCounts counts() const;
   // Blocks that Allocate could hand out now: free and cached ones.
-  int32_t available() const { return static_cast<int32_t>(free_.size()); }
+  int32_t available() const {
+    return static_cast<int32_t>(free_.size() + cached_.size());
+  }
   int32_t references(int32_t id) const { return references_[id]; }
+  bool kept(int32_t id) const { return kept_[id]; }
   // For the invariant checker: ids of the free blocks, in no order.
   const std::vector<int32_t>& free_blocks() const { return free_; }
 
@@ -75,10 +98,16 @@ class BlockPool {
  private:
   friend class BlockRef;
   void Release(int32_t id);
+  void Evict();
 
   int32_t block_size_;
   std::vector<int32_t> references_;  // by id
+  std::vector<bool> kept_;           // by id
   std::vector<int32_t> free_;        // a stack
+  std::list<int32_t> cached_;        // the next to be evicted first
+  // Where a cached block stands, by id.
+  std::vector<std::list<int32_t>::iterator> cached_at_;
+  std::function<void(int32_t)> on_evict_;
 };
 
 }  // namespace sluice::generator

@@ -53,6 +53,28 @@ bool BlockTable::ForkFrom(const BlockTable& parent, int32_t positions,
   return true;
 }
 
+void BlockTable::StartWith(const PrefixMatch& match,
+                           std::vector<BlockCopy>& copies) {
+  SLUICE_CHECK(blocks_.empty(), "only an empty table can start");
+  for (int32_t id : match.blocks) blocks_.push_back(pool_->Hold(id));
+  if (match.part_positions == 0) return;
+  // To be copied is to be used: it is not the next to be evicted.
+  { const BlockRef used = pool_->Hold(match.part_block); }
+  std::optional<BlockRef> part = pool_->Allocate();
+  SLUICE_CHECK(part.has_value(), "available blocks can be allocated");
+  // The last cached block of the pool may be evicted for its own copy.
+  if (part->id() != match.part_block) {
+    copies.push_back({.from_block = match.part_block,
+                      .to_block = part->id(),
+                      .positions = match.part_positions});
+  }
+  blocks_.push_back(*std::move(part));
+}
+
+void BlockTable::Clear() {
+  while (!blocks_.empty()) blocks_.pop_back();
+}
+
 bool BlockTable::Writable(int32_t first, int32_t end) const {
   for (int32_t i = first / pool_->block_size(); i < pool_->BlocksFor(end);
        ++i) {

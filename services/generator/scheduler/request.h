@@ -41,6 +41,8 @@ struct RequestFields {
   int32_t n = 1;
   Nanos deadline = kNoDeadline;  // of the engine's clock
   uint64_t drawn_seed = 0;       // used when params name no seed
+  // Takes nothing from the prefix cache and leaves nothing in it.
+  bool bypass_prefix_cache = false;
 };
 
 // What a model allows.
@@ -65,6 +67,7 @@ class Request {
   Priority priority() const { return fields_.priority; }
   Nanos deadline() const { return fields_.deadline; }
   int32_t n() const { return fields_.n; }
+  bool bypass_prefix_cache() const { return fields_.bypass_prefix_cache; }
   const std::vector<int32_t>& prompt() const { return fields_.prompt_ids; }
   int32_t prompt_tokens() const {
     return static_cast<int32_t>(fields_.prompt_ids.size());

@@ -63,7 +63,8 @@ Scheduler::Scheduler(const SchedulerOptions& options,
     : options_(options),
       vocabulary_(vocabulary),
       vocabulary_size_(model.vocabulary_size),
-      pool_(model.block_count, model.block_size) {
+      pool_(model.block_count, model.block_size),
+      cache_(pool_, model.fingerprint) {
   SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
 }
 
@@ -75,6 +76,8 @@ absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
   for (int32_t i = 0; i < live->request.n(); ++i) {
     live->sequences.emplace_back(*live, i, pool_, vocabulary_,
                                  vocabulary_size_);
+    if (!options_.prefix_cache || live->request.bypass_prefix_cache()) continue;
+    live->sequences.back().chain = cache_.StartChain(live->request.tenant());
   }
   LiveRequest& placed = *live;
   requests_.emplace(ticket, std::move(live));
@@ -215,11 +218,16 @@ bool Scheduler::TakeBlocks(Sequence& sequence) {
   const bool pin = sequence.preemptions >= options_.max_preemptions;
   const int64_t positions = pin ? sequence.request->request.max_positions()
                                 : static_cast<int64_t>(sequence.ids.size());
+  const PrefixMatch match = FindPrefix(sequence);
+  const int32_t cached =
+      static_cast<int32_t>(match.blocks.size()) * pool_.block_size() +
+      match.part_positions;
   const Sequence* source = ForkSource(sequence);
-  const int32_t shared =
-      source == nullptr ? 0 : sequence.request->request.prompt_tokens() - 1;
-  const int32_t fresh =
-      pool_.BlocksFor(positions) - shared / pool_.block_size();
+  const int32_t prompt = sequence.request->request.prompt_tokens();
+  if (cached >= prompt - 1) source = nullptr;  // the cache has no less
+  const int32_t shared = source == nullptr ? cached : prompt - 1;
+  int32_t fresh = pool_.BlocksFor(positions) - shared / pool_.block_size();
+  if (source == nullptr) fresh += cache_.CountCached(match);
   // Those that run already may each need a block soon; without this margin the
   // newcomer would be the one to give its blocks up again.
   const int32_t margin = static_cast<int32_t>(running_.size());
@@ -228,12 +236,40 @@ bool Scheduler::TakeBlocks(Sequence& sequence) {
     SLUICE_CHECK(
         sequence.blocks.ForkFrom(source->blocks, shared, step_.plan.copies),
         "available blocks can be taken");
-    sequence.computed = shared;
+  } else {
+    sequence.blocks.StartWith(match, step_.plan.copies);
+    sequence.published = static_cast<int32_t>(match.blocks.size());
+    CountPrefix(*sequence.request, cached);
   }
+  sequence.computed = shared;
+  preempted_tokens_ += std::max(0, sequence.lost - shared);
+  sequence.lost = 0;
   SLUICE_CHECK(sequence.blocks.Grow(positions),
                "available blocks can be taken");
   sequence.pinned = pin;
   return true;
+}
+
+PrefixMatch Scheduler::FindPrefix(Sequence& sequence) const {
+  if (!sequence.chain.has_value()) return {};
+  // The last token always runs: its logits are wanted.
+  return cache_.Find(*sequence.chain, sequence.ids, sequence.remaining() - 1);
+}
+
+void Scheduler::CountPrefix(LiveRequest& request, int32_t cached) {
+  if (request.started || !options_.prefix_cache) return;
+  request.cached_tokens = std::min(cached, request.request.prompt_tokens());
+  prefix_.cached_tokens += request.cached_tokens;
+  const bool bypasses = request.request.bypass_prefix_cache();
+  ++(bypasses ? prefix_.bypassed : cached > 0 ? prefix_.hits : prefix_.misses);
+}
+
+void Scheduler::PublishBlocks(Sequence& sequence) {
+  if (!sequence.chain.has_value()) return;
+  const int32_t whole = sequence.computed / pool_.block_size();
+  cache_.Publish(*sequence.chain, sequence.ids, sequence.blocks,
+                 sequence.published, whole);
+  sequence.published = whole;
 }
 
 bool Scheduler::GrowByPreempting(Sequence& sequence) {
@@ -280,10 +316,11 @@ Sequence* Scheduler::PickVictim(bool paused_only) {
 // Leaves the sequence in running_, for callers that iterate over it.
 void Scheduler::Preempt(Sequence& sequence) {
   sequence.blocks.Clear();
-  preempted_tokens_ += sequence.computed;
   ++preemptions_;
   ++sequence.preemptions;
+  sequence.lost = sequence.computed;
   sequence.computed = 0;
+  sequence.published = 0;
   sequence.state = State::kWaiting;
   waiting_.push_back(&sequence);
 }
@@ -324,32 +361,42 @@ StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
   size_t next_token = 0;
   for (const PlannedRows& planned : planned_) {
     Sequence& sequence = *planned.sequence;
-    LiveRequest& request = *sequence.request;
-    const int32_t prompt = request.request.prompt_tokens();
-    if (sequence.preemptions == 0 && sequence.computed < prompt) {
-      outcome.prompt_tokens +=
-          std::min(planned.rows, prompt - sequence.computed);
-    }
-    sequence.computed += planned.rows;
-    request.computed_tokens += planned.rows;
-    touched.push_back(request.ticket);
+    const Ticket ticket = sequence.request->ticket;
+    touched.push_back(ticket);
+    CommitProgress(planned, outcome);
     if (!planned.wants_logits) {
-      if (request.first_token_at == 0) {
-        Emit(request, Progress{std::min(sequence.computed, prompt)});
-      }
+      PublishBlocks(sequence);
       continue;
     }
     const absl::StatusOr<int32_t>& token = tokens[next_token++];
     if (token.ok()) {
+      PublishBlocks(sequence);
       CommitToken(sequence, *token, now, outcome);
     } else {
-      failed.emplace_back(request.ticket, token.status());
+      // What it computed may be as bad as the logits: nobody shall find it.
+      cache_.Withdraw(sequence.blocks);
+      failed.emplace_back(ticket, token.status());
     }
   }
   planned_.clear();
   for (auto& [ticket, status] : failed) Abort(ticket, std::move(status));
   for (Ticket ticket : touched) FinishIfEnded(ticket);
   return outcome;
+}
+
+void Scheduler::CommitProgress(const PlannedRows& planned,
+                               StepOutcome& outcome) {
+  Sequence& sequence = *planned.sequence;
+  LiveRequest& request = *sequence.request;
+  const int32_t prompt = request.request.prompt_tokens();
+  if (sequence.preemptions == 0 && sequence.computed < prompt) {
+    outcome.prompt_tokens += std::min(planned.rows, prompt - sequence.computed);
+  }
+  sequence.computed += planned.rows;
+  request.computed_tokens += planned.rows;
+  if (!planned.wants_logits && request.first_token_at == 0) {
+    Emit(request, Progress{std::min(sequence.computed, prompt)});
+  }
 }
 
 void Scheduler::CommitToken(Sequence& sequence, int32_t id, Nanos now,
@@ -395,7 +442,7 @@ void Scheduler::MarkStarted(LiveRequest& request, Nanos now) {
   request.started = true;
   request.started_at = now;
   Emit(request, Started{.prompt_tokens = request.request.prompt_tokens(),
-                        .cached_tokens = 0,
+                        .cached_tokens = request.cached_tokens,
                         .params = request.request.params()});
   for (const Sequence& sequence : request.sequences) {
     if (sequence.state != State::kEnded) continue;
@@ -409,6 +456,7 @@ void Scheduler::FinishIfEnded(Ticket ticket) {
   LiveRequest& request = *found->second;
   Finished finished;
   finished.prompt_tokens = request.request.prompt_tokens();
+  finished.cached_tokens = request.cached_tokens;
   for (const Sequence& sequence : request.sequences) {
     finished.ends.push_back(*sequence.end);
     finished.generated_tokens += sequence.stops.generated();
@@ -487,6 +535,8 @@ SchedulerCounts Scheduler::counts() const {
   counts.waiting_sequences = static_cast<int32_t>(waiting_.size());
   counts.preemptions = preemptions_;
   counts.preempted_tokens = preempted_tokens_;
+  counts.prefix = prefix_;
+  counts.prefix.evictions = cache_.evictions();
   return counts;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/vocabulary/vocabulary.h"
 #include "services/generator/kv_cache/block_pool.h"
+#include "services/generator/kv_cache/prefix_cache.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/sampler/sampler.h"
 #include "services/generator/scheduler/request.h"
@@ -37,6 +39,9 @@ struct SchedulerOptions {
   int32_t max_preemptions = 3;
   // What a refused request is told to wait.
   int32_t retry_delay_ms = 1000;
+  // Keeps the blocks of ended sequences for requests of the same tenant that
+  // begin with the same tokens, until others need them.
+  bool prefix_cache = true;
 };
 
 // Errors: INVALID_ARGUMENT "field: what, got, limit".
@@ -47,6 +52,7 @@ struct SchedulerModel {
   int32_t block_count = 0;
   int32_t block_size = 0;
   int32_t vocabulary_size = 0;
+  std::string fingerprint = {};  // of the runner
 };
 
 // A row of logits that a token is to be chosen from. Lent until Commit.
@@ -72,6 +78,15 @@ struct StepOutcome {
   std::vector<Nanos> token_gaps;         // since the sequence's last token
 };
 
+// What the prefix cache did for requests that started, since the start.
+struct PrefixCounts {
+  int64_t hits = 0;    // requests that found a part of their prompt
+  int64_t misses = 0;  // that found nothing
+  int64_t bypassed = 0;
+  int64_t cached_tokens = 0;  // of their prompts
+  int64_t evictions = 0;      // blocks
+};
+
 struct SchedulerCounts {
   int32_t queued_requests = 0;   // accepted, never scheduled
   int32_t running_requests = 0;  // the others
@@ -81,7 +96,8 @@ struct SchedulerCounts {
   int64_t queued_tokens = 0;       // cost of the queued requests
   int64_t outstanding_tokens = 0;  // prompt and output still owed
   int64_t preemptions = 0;         // since the start
-  int64_t preempted_tokens = 0;    // rows that have to run again, ever
+  int64_t preempted_tokens = 0;    // rows that had to run again, ever
+  PrefixCounts prefix;
 };
 
 // Order is priority class, then arrival. Admission to the pool is optimistic;
@@ -151,6 +167,10 @@ class Scheduler {
   void AdmitWaiting(int32_t& budget, Nanos now);
   bool AdmitOne(Sequence& sequence, Nanos now);
   bool TakeBlocks(Sequence& sequence);
+  PrefixMatch FindPrefix(Sequence& sequence) const;
+  void CountPrefix(LiveRequest& request, int32_t cached);
+  // Offers what is computed to the prefix cache.
+  void PublishBlocks(Sequence& sequence);
   bool GrowByPreempting(Sequence& sequence);
   // Of the same request, with the whole prompt cached; null when there is none.
   const Sequence* ForkSource(const Sequence& sequence) const;
@@ -158,6 +178,7 @@ class Scheduler {
   Sequence* PickVictim(bool paused_only);
   void Preempt(Sequence& sequence);
   void AddRows(Sequence& sequence, int32_t rows);
+  void CommitProgress(const PlannedRows& planned, StepOutcome& outcome);
   void CommitToken(Sequence& sequence, int32_t id, Nanos now,
                    StepOutcome& outcome);
   void MarkStarted(LiveRequest& request, Nanos now);
@@ -170,6 +191,7 @@ class Scheduler {
   const Vocabulary& vocabulary_;
   int32_t vocabulary_size_;
   BlockPool pool_;
+  PrefixCache cache_;
   // Declared after the pool: the sequences' blocks go back before it goes.
   std::map<Ticket, std::unique_ptr<LiveRequest>> requests_;
   std::vector<Sequence*> waiting_;
@@ -179,6 +201,7 @@ class Scheduler {
   std::vector<TokenEvent> events_;
   int64_t preemptions_ = 0;
   int64_t preempted_tokens_ = 0;
+  PrefixCounts prefix_;
 };
 
 }  // namespace sluice::generator

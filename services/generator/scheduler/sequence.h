@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "services/generator/constraint/stop_checker.h"
 #include "services/generator/kv_cache/block_table.h"
+#include "services/generator/kv_cache/prefix_cache.h"
 #include "services/generator/sampler/sampler.h"
 #include "services/generator/sampler/seen_tokens.h"
 #include "services/generator/scheduler/request.h"
@@ -40,11 +41,15 @@ struct Sequence {
   std::vector<int32_t> ids;  // prompt, then output
   int32_t computed = 0;      // leading ids whose keys and values are cached
   BlockTable blocks;
+  // Absent: it takes nothing from the prefix cache and leaves nothing there.
+  std::optional<PrefixChain> chain;
+  int32_t published = 0;  // leading blocks that the prefix cache was offered
   StopChecker stops;
   // Null without a repetition penalty, which alone reads it.
   std::unique_ptr<SeenTokens> seen;
   std::optional<SequenceEnd> end;
   int32_t preemptions = 0;
+  int32_t lost = 0;  // computed when it was preempted, until it runs again
   // Holds all blocks it can ever need and is never preempted.
   bool pinned = false;
   Nanos last_token_at = 0;  // 0: none yet
@@ -63,6 +68,7 @@ struct LiveRequest {
   std::deque<Sequence> sequences;  // stable addresses
   bool paused = false;
   bool started = false;
+  int32_t cached_tokens = 0;    // of the prompt, found when it started
   int64_t computed_tokens = 0;  // rows run for it, recomputed ones included
   Nanos arrived_at;
   Nanos started_at = 0;

@@ -104,6 +104,7 @@ absl::StatusOr<RequestFields> ToFields(const v1::GenerateRequest& message) {
         {resumed.index(), {resumed.ids().begin(), resumed.ids().end()}});
   }
   fields.n = message.n() == 0 ? 1 : message.n();
+  fields.bypass_prefix_cache = message.bypass_prefix_cache();
   return fields;
 }
 
@@ -180,6 +181,7 @@ v1::GetModelInfoResponse ToProto(const ServedModel& model) {
   *message.mutable_default_params() = ToProto(model.limits.defaults);
   message.add_features("n");
   message.add_features("resume");
+  message.add_features("bypass_prefix_cache");
   message.set_started_at(model.started_at_unix_seconds);
   return message;
 }

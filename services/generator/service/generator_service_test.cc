@@ -368,6 +368,29 @@ TEST_F(GeneratorServiceTest, ResumedStreamGoesOnWhereTheOldOneEnded) {
   EXPECT_EQ(answer.messages.back().finished().usage().generated_tokens(), 10);
 }
 
+TEST_F(GeneratorServiceTest, CachedTokensAreToldAndBypassHasNone) {
+  Start();
+  const auto cached_tokens = [this](const v1::GenerateRequest& message) {
+    const Answer answer = Generate(message);
+    EXPECT_EQ(answer.ids.at(0), Expected(message));
+    const int32_t cached =
+        answer.messages.back().finished().usage().cached_tokens();
+    for (const auto& response : answer.messages) {
+      if (!response.has_started()) continue;
+      EXPECT_EQ(response.started().cached_tokens(), cached);
+    }
+    return cached;
+  };
+  EXPECT_EQ(cached_tokens(Message("first")), 0);
+  EXPECT_EQ(cached_tokens(Message("again")), 4);
+  v1::GenerateRequest bypass = Message("bypass");
+  bypass.set_bypass_prefix_cache(true);
+  EXPECT_EQ(cached_tokens(bypass), 0);
+  v1::GenerateRequest other = Message("other");
+  other.set_tenant("other");
+  EXPECT_EQ(cached_tokens(other), 0);
+}
+
 TEST_F(GeneratorServiceTest, InfoAndLoadTellWhatIsServed) {
   Start();
   v1::GetModelInfoResponse info;

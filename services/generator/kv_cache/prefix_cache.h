@@ -1,0 +1,89 @@
+#pragma once
+
+// Finds blocks that earlier sequences left behind and that begin with the same
+// tokens. Content-addressed: a block is known by a SHA-256 chain over the
+// tenant's salt, the model and all tokens before it, and by its own tokens.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "common/base/sha256.h"
+#include "services/generator/kv_cache/block_pool.h"
+#include "services/generator/kv_cache/block_table.h"
+
+namespace sluice::generator {
+
+// The hash chain over the whole blocks of one sequence, computed once however
+// often it is asked for. Threads: engine thread only.
+class PrefixChain {
+ public:
+  PrefixChain(const Sha256Digest& root, int32_t block_size)
+      : block_size_(block_size), digests_{root} {}
+
+  // Stands for everything before block `index`.
+  // REQUIRES: `ids` reach to that block, and only grew since the last call.
+  const Sha256Digest& Before(int32_t index, absl::Span<const int32_t> ids);
+
+ private:
+  int32_t block_size_;
+  std::vector<Sha256Digest> digests_;  // by block index
+};
+
+// Entries are the kept blocks of the pool, no more than it has.
+// Threads: engine thread only.
+class PrefixCache {
+ public:
+  // The pool must outlive the cache, which becomes its eviction listener.
+  PrefixCache(BlockPool& pool, std::string fingerprint);
+  PrefixCache(const PrefixCache&) = delete;
+  PrefixCache& operator=(const PrefixCache&) = delete;
+  ~PrefixCache();
+
+  // The chain of a sequence whose blocks only those of equal salt may see.
+  PrefixChain StartChain(std::string_view salt) const;
+
+  // The most that is there of the first `limit` of `ids`. Takes no reference:
+  // the answer holds until the pool changes.
+  PrefixMatch Find(PrefixChain& chain, absl::Span<const int32_t> ids,
+                   int32_t limit) const;
+
+  // Offers the blocks from `first` to `end` of a sequence for reuse. What the
+  // cache has already stays as it is.
+  // REQUIRES: all positions of these blocks hold the keys and values of `ids`
+  // and are never written again.
+  void Publish(PrefixChain& chain, absl::Span<const int32_t> ids,
+               const BlockTable& table, int32_t first, int32_t end);
+
+  // Withdraws the blocks, where the cache has them.
+  void Withdraw(const BlockTable& table);
+
+  // Blocks that match as a whole but that no sequence holds.
+  int32_t CountCached(const PrefixMatch& match) const;
+  int64_t evictions() const { return evictions_; }
+
+ private:
+  struct Key {
+    Sha256Digest before;
+    std::vector<int32_t> tokens;
+    auto operator<=>(const Key&) const = default;
+  };
+  using Entries = std::map<Key, int32_t>;  // to block id
+
+  // Ordered, so that the neighbours of a block share the most tokens with it.
+  void FindPart(const Key& wanted, PrefixMatch& match) const;
+  void Erase(int32_t block);
+
+  BlockPool& pool_;
+  const std::string fingerprint_;
+  Entries entries_;
+  std::vector<Entries::iterator> by_block_;  // end(): not here
+  int64_t evictions_ = 0;
+};
+
+}  // namespace sluice::generator

@@ -1,0 +1,256 @@
+#include "services/generator/kv_cache/prefix_cache.h"
+
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sluice::generator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+using Ids = std::vector<int32_t>;
+
+Ids Counting(int32_t from, int32_t count) {
+  Ids ids(count);
+  std::iota(ids.begin(), ids.end(), from);
+  return ids;
+}
+
+class PrefixCacheTest : public ::testing::Test {
+ protected:
+  // A sequence that computed `ids`, published them and still holds its blocks.
+  std::unique_ptr<BlockTable> Compute(const Ids& ids,
+                                      const std::string& salt = "t") {
+    auto table = std::make_unique<BlockTable>(pool_);
+    EXPECT_TRUE(table->Grow(static_cast<int64_t>(ids.size())));
+    PrefixChain chain = cache_.StartChain(salt);
+    cache_.Publish(chain, ids, *table, 0, static_cast<int32_t>(ids.size()) / 4);
+    return table;
+  }
+  PrefixMatch Find(const Ids& ids, const std::string& salt = "t") {
+    PrefixChain chain = cache_.StartChain(salt);
+    return cache_.Find(chain, ids, static_cast<int32_t>(ids.size()));
+  }
+
+  BlockPool pool_{8, 4};
+  PrefixCache cache_{pool_, "model"};
+};
+
+TEST_F(PrefixCacheTest, WholeBlocksAreFoundAfterTheirSequenceEnded) {
+  auto table = Compute(Counting(0, 10));
+  const Ids blocks = table->ids();
+  table.reset();
+  EXPECT_EQ(pool_.counts().cached, 2);
+  EXPECT_EQ(pool_.counts().active, 0);
+  EXPECT_EQ(pool_.counts().free, 6);
+  const PrefixMatch match = Find(Counting(0, 10));
+  EXPECT_THAT(match.blocks, ElementsAre(blocks[0], blocks[1]));
+  EXPECT_EQ(match.part_positions, 0);
+  EXPECT_EQ(cache_.CountCached(match), 2);
+}
+
+TEST_F(PrefixCacheTest, PartOfABlockIsCopiedFromTheOneThatSharesMost) {
+  const auto a = Compute({0, 1, 2, 3, 10, 11, 12, 13});
+  const auto b = Compute({0, 1, 2, 3, 10, 11, 20, 21});
+  const auto c = Compute({0, 1, 2, 3, 30, 31, 32, 33});
+  const PrefixMatch match = Find({0, 1, 2, 3, 10, 11, 20, 7});
+  EXPECT_THAT(match.blocks, ElementsAre(a->id(0)));
+  EXPECT_EQ(match.part_block, b->id(1));
+  EXPECT_EQ(match.part_positions, 3);
+
+  BlockTable table(pool_);
+  std::vector<BlockCopy> copies;
+  table.StartWith(match, copies);
+  ASSERT_EQ(copies.size(), 1u);
+  EXPECT_EQ(copies[0].from_block, b->id(1));
+  EXPECT_EQ(copies[0].to_block, table.id(1));
+  EXPECT_EQ(copies[0].positions, 3);
+  EXPECT_FALSE(table.Writable(0, 4));
+  EXPECT_TRUE(table.Writable(7, 8));
+}
+
+TEST_F(PrefixCacheTest, BeginningOfABlockIsFoundByAShorterPrompt) {
+  const auto table = Compute(Counting(0, 8));
+  const PrefixMatch match = Find(Counting(0, 7));
+  EXPECT_THAT(match.blocks, ElementsAre(table->id(0)));
+  EXPECT_EQ(match.part_block, table->id(1));
+  EXPECT_EQ(match.part_positions, 3);
+}
+
+TEST_F(PrefixCacheTest, OtherSaltModelOrBeginningFindsNothing) {
+  const auto table = Compute(Counting(0, 8), "alice");
+  for (const std::string salt : {"", "bob", "alicemodel"}) {
+    const PrefixMatch match = Find(Counting(0, 8), salt);
+    EXPECT_THAT(match.blocks, IsEmpty()) << salt;
+    EXPECT_EQ(match.part_positions, 0) << salt;
+  }
+  // The second block's tokens after another first block.
+  Ids moved = {9, 9, 9, 9};
+  for (int32_t id : Counting(4, 4)) moved.push_back(id);
+  EXPECT_THAT(Find(moved, "alice").blocks, IsEmpty());
+  EXPECT_THAT(Find(Counting(0, 8), "alice").blocks.size(), 2u);
+
+  BlockPool pool(8, 4);
+  const PrefixCache other(pool, "another model");
+  PrefixChain ours = cache_.StartChain("alice");
+  PrefixChain theirs = other.StartChain("alice");
+  EXPECT_NE(ours.Before(0, {}), theirs.Before(0, {}));
+}
+
+TEST_F(PrefixCacheTest, SaltAndModelDoNotRunTogether) {
+  BlockPool pool(1, 4);
+  const PrefixCache a(pool, "bc");
+  const Sha256Digest of_a = a.StartChain("a").Before(0, {});
+  BlockPool second(1, 4);
+  const PrefixCache b(second, "c");
+  EXPECT_NE(of_a, b.StartChain("ab").Before(0, {}));
+}
+
+TEST_F(PrefixCacheTest, EndOfTheOldestPrefixIsEvictedFirst) {
+  Compute(Counting(0, 16)).reset();    // four blocks
+  Compute(Counting(100, 16)).reset();  // the other four
+  EXPECT_EQ(pool_.counts().free, 0);
+  EXPECT_EQ(pool_.available(), 8);
+  BlockTable running(pool_);
+  ASSERT_TRUE(running.Grow(8));
+  EXPECT_EQ(cache_.evictions(), 2);
+  EXPECT_EQ(Find(Counting(0, 16)).blocks.size(), 2u);
+  EXPECT_EQ(Find(Counting(100, 16)).blocks.size(), 4u);
+}
+
+TEST_F(PrefixCacheTest, UseMakesAPrefixYoungAgain) {
+  Compute(Counting(0, 8)).reset();
+  Compute(Counting(100, 8)).reset();
+  {
+    BlockTable again(pool_);
+    std::vector<BlockCopy> copies;
+    again.StartWith(Find(Counting(0, 8)), copies);
+    EXPECT_EQ(pool_.counts().active, 2);
+    EXPECT_EQ(pool_.counts().cached, 2);
+  }
+  BlockTable running(pool_);
+  ASSERT_TRUE(running.Grow(6 * 4));
+  EXPECT_EQ(Find(Counting(0, 8)).blocks.size(), 2u);
+  EXPECT_THAT(Find(Counting(100, 8)).blocks, IsEmpty());
+}
+
+TEST_F(PrefixCacheTest, BlocksInUseAreNeverEvicted) {
+  const auto held = Compute(Counting(0, 16));
+  BlockTable running(pool_);
+  EXPECT_FALSE(running.Grow(5 * 4));
+  EXPECT_TRUE(running.Grow(4 * 4));
+  EXPECT_EQ(Find(Counting(0, 16)).blocks.size(), 4u);
+  EXPECT_EQ(cache_.evictions(), 0);
+}
+
+TEST_F(PrefixCacheTest, SecondCopyOfAPrefixIsNotKept) {
+  const auto first = Compute(Counting(0, 8));
+  auto second = Compute(Counting(0, 8));
+  EXPECT_THAT(Find(Counting(0, 8)).blocks,
+              ElementsAre(first->id(0), first->id(1)));
+  second.reset();
+  EXPECT_EQ(pool_.counts().cached, 0);
+  EXPECT_EQ(pool_.counts().free, 6);
+}
+
+TEST_F(PrefixCacheTest, WithdrawnBlocksAreNotFoundAndBecomeFree) {
+  auto table = Compute(Counting(0, 12));
+  cache_.Withdraw(*table);
+  EXPECT_THAT(Find(Counting(0, 12)).blocks, IsEmpty());
+  table.reset();
+  EXPECT_EQ(pool_.counts().free, 8);
+  EXPECT_EQ(cache_.evictions(), 0);
+}
+
+TEST_F(PrefixCacheTest, PublishedBlockMayNotBeWritten) {
+  const auto table = Compute(Counting(0, 10));
+  EXPECT_FALSE(table->Writable(0, 1));
+  EXPECT_FALSE(table->Writable(7, 9));
+  EXPECT_TRUE(table->Writable(8, 10));
+}
+
+TEST_F(PrefixCacheTest, LastBlockOfThePoolMayBecomeItsOwnCopy) {
+  auto table = Compute(Counting(0, 4));
+  table.reset();
+  BlockTable others(pool_);
+  ASSERT_TRUE(others.Grow(7 * 4));
+  const PrefixMatch match = Find(Counting(0, 3));
+  ASSERT_EQ(match.part_positions, 3);
+  BlockTable again(pool_);
+  std::vector<BlockCopy> copies;
+  again.StartWith(match, copies);
+  EXPECT_THAT(copies, IsEmpty());
+  EXPECT_EQ(again.id(0), match.part_block);
+  EXPECT_TRUE(again.Writable(3, 4));
+}
+
+// Random sequences of few tokens against a list of what was ever computed: a
+// match always holds the wanted tokens, of the same tenant, and no more.
+TEST(PrefixCacheRandomTest, MatchesHoldTheTokensThatWereAskedFor) {
+  constexpr int32_t kBlocks = 40;
+  BlockPool pool(kBlocks, 3);
+  PrefixCache cache(pool, "m");
+  // Tenant and all tokens up to the end of the block, by block id.
+  std::vector<std::pair<std::string, Ids>> contents(kBlocks);
+  std::mt19937 random(3);
+  std::vector<std::unique_ptr<BlockTable>> running;
+  int64_t whole = 0;
+  int64_t parts = 0;
+  for (int round = 0; round < 20000; ++round) {
+    if (running.size() > random() % 5) {
+      running.erase(running.begin() + random() % running.size());
+    }
+    const std::string tenant(random() % 2, 'x');
+    Ids ids(1 + random() % 20);
+    for (int32_t& id : ids) id = random() % 2;
+    const int32_t count = static_cast<int32_t>(ids.size());
+    PrefixChain chain = cache.StartChain(tenant);
+    const PrefixMatch match = cache.Find(chain, ids, count - 1);
+    const int32_t matched = static_cast<int32_t>(match.blocks.size());
+    ASSERT_LT(matched * 3 + match.part_positions, count);
+    for (int32_t i = 0; i < matched; ++i) {
+      ASSERT_EQ(
+          contents[match.blocks[i]],
+          std::make_pair(tenant, Ids(ids.begin(), ids.begin() + 3 * (i + 1))));
+    }
+    if (match.part_positions > 0) {
+      const auto& [owner, tokens] = contents[match.part_block];
+      ASSERT_EQ(owner, tenant);
+      ASSERT_EQ(static_cast<int32_t>(tokens.size()), 3 * (matched + 1));
+      const int32_t same = matched * 3 + match.part_positions;
+      ASSERT_TRUE(std::equal(ids.begin(), ids.begin() + same, tokens.begin()));
+    }
+    whole += matched;
+    parts += match.part_positions > 0;
+    const int32_t fresh =
+        pool.BlocksFor(count) - matched + cache.CountCached(match);
+    if (fresh > pool.available()) continue;
+    auto table = std::make_unique<BlockTable>(pool);
+    std::vector<BlockCopy> copies;
+    table->StartWith(match, copies);
+    ASSERT_TRUE(table->Grow(count));
+    for (int32_t i = matched; i < table->size(); ++i) {
+      const size_t end = std::min<size_t>(ids.size(), 3 * (i + 1));
+      contents[table->id(i)] = {tenant, Ids(ids.begin(), ids.begin() + end)};
+    }
+    cache.Publish(chain, ids, *table, matched, count / 3);
+    running.push_back(std::move(table));
+  }
+  running.clear();
+  EXPECT_EQ(pool.counts().active, 0);
+  EXPECT_GT(whole, 1000);
+  EXPECT_GT(parts, 1000);
+  EXPECT_GT(cache.evictions(), 1000);
+}
+
+}  // namespace
+}  // namespace sluice::generator
