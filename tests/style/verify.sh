@@ -48,6 +48,12 @@ if command -v buf >/dev/null; then
 else
   absent "protos: buf lint" buf
 fi
+if command -v clang++-14 >/dev/null &&
+  [ -d build/dev/proto/generated -o -d build/release/proto/generated ]; then
+  check "thread-safety analysis" tests/style/thread_safety.sh
+else
+  absent "thread-safety analysis" "clang-14 and a build (./dev build)"
+fi
 if command -v clang-tidy-14 >/dev/null && [ -f build/dev/compile_commands.json ] &&
   [ -n "${SLUICE_TIDY:-}" ]; then
   check "clang-tidy" tests/style/tidy.sh
