@@ -1,0 +1,366 @@
+#include "tests/simulation/episode.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/error_info.h"
+#include "common/base/status_macros.h"
+#include "services/generator/engine/invariants.h"
+
+namespace sluice::generator {
+namespace {
+
+using Fault = TenantHashRunner::Fault;
+
+// A turn is a step: no request may need this many turns, however unlucky.
+constexpr int64_t kTurnsForRequest = 4000;
+constexpr int32_t kMostRefusals = 12;
+
+absl::Status Broken(const std::string& what) {
+  return absl::InternalError("engine: " + what);
+}
+
+Fault DrawFault(Dice& dice) {
+  if (!dice.OneIn(400)) return Fault::kNone;
+  return dice.OneIn(2) ? Fault::kStep : Fault::kNotANumber;
+}
+
+std::shared_ptr<Outbox> MakeOutbox(const OutboxLimits& limits) {
+  return std::make_shared<Outbox>(
+      limits, [] {}, [] {});
+}
+
+// The end of a stream that nobody reads, once everything before it is gone.
+std::optional<absl::Status> EndOf(Outbox& outbox) {
+  while (true) {
+    Outbox::Taken taken = outbox.Take();
+    if (!taken.message.has_value()) return taken.end;
+  }
+}
+
+}  // namespace
+
+Episode::Episode(uint64_t seed, int32_t requests, const EpisodeParts& parts)
+    : parts_(parts),
+      dice_(seed),
+      world_(dice_),
+      oracle_(parts.vocabulary, kSimVocabulary),
+      limits_(MakeSimLimits()),
+      requests_(requests),
+      turns_left_(kTurnsForRequest * requests) {
+  StartEngine();
+}
+
+void Episode::StartEngine() {
+  const PoolShape pool = world_.DrawPool(dice_);
+  pool_positions_ = pool.block_count * pool.block_size;
+  core_ = nullptr;
+  runner_ = std::make_unique<TenantHashRunner>(kSimVocabulary, kSimContext,
+                                               pool, clock_);
+  core_ = std::make_unique<EngineCore>(
+      world_.options(),
+      EngineParts{*runner_, parts_.vocabulary, clock_, parts_.metrics, board_});
+  runner_->Watch(core_->scheduler());
+}
+
+absl::Status Episode::Run() {
+  while (tally_.requests < requests_ || !guests_.empty()) {
+    if (--turns_left_ < 0) return Broken("requests wait for ever");
+    RETURN_IF_ERROR(Turn());
+  }
+  if (!core_->idle() || !core_->scheduler().idle()) {
+    return Broken("a request is left behind");
+  }
+  if (core_->scheduler().block_counts().active != 0) {
+    return Broken("blocks are held after the end");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Episode::Turn() {
+  RETURN_IF_ERROR(Arrive());
+  RETURN_IF_ERROR(SubmitWaiting());
+  RETURN_IF_ERROR(KillSometimes());
+  RETURN_IF_ERROR(FenceSometimes());
+  RETURN_IF_ERROR(Step());
+  RETURN_IF_ERROR(LetClientsAct());
+  RemoveEnded();
+  return absl::OkStatus();
+}
+
+absl::Status Episode::Arrive() {
+  int32_t count = std::max(0, world_.target_in_flight() - alive());
+  if (count > 0) count = dice_.Between(0, std::min(count, 4));
+  if (alive() <= world_.target_in_flight() && dice_.OneIn(100)) {
+    count += dice_.Between(10, 40);
+  }
+  for (; count > 0 && tally_.requests < requests_; --count) {
+    RETURN_IF_ERROR(AddGuest());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Episode::AddGuest() {
+  RequestFields fields =
+      world_.DrawRequest(dice_, tally_.requests++, clock_.Now());
+  auto request = Request::Create(fields, limits_);
+  if (!request.ok()) return request.status();
+  tally_.prompt_tokens += request->prompt_tokens();
+  Guest guest;
+  guest.client =
+      std::make_unique<Client>(std::move(fields), oracle_.Expect(*request),
+                               world_.DrawHabits(dice_), parts_.situations);
+  guest.arrived_at = clock_.Now();
+  guests_.push_back(std::move(guest));
+  return absl::OkStatus();
+}
+
+absl::Status Episode::SubmitWaiting() {
+  for (Guest& guest : guests_) {
+    if (guest.client->submitted()) continue;
+    // Who was refused tries again later.
+    if (guest.client->fields().attempt > 0 && !dice_.OneIn(4)) continue;
+    RETURN_IF_ERROR(SubmitOne(guest));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Episode::SubmitOne(Guest& guest) {
+  Client& client = *guest.client;
+  auto request = Request::Create(client.NextAttempt(), limits_);
+  if (!request.ok()) return request.status();
+  auto outbox = MakeOutbox(world_.options().outbox);
+  const SchedulerCounts before = core_->scheduler().counts();
+  core_->Submit({*std::move(request), outbox});
+  RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
+  if (outbox->empty()) {
+    const Outbox::Taken taken = outbox->Take();
+    if (taken.end.has_value()) {
+      return JudgeRefusal(guest, *taken.end, before);
+    }
+  }
+  tally_.admitted += !guest.admitted;
+  guest.admitted = true;
+  client.Submitted(std::move(outbox), world_.options(), clock_.Now());
+  return absl::OkStatus();
+}
+
+absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status,
+                                   const SchedulerCounts& before) {
+  Client& client = *guest.client;
+  const RequestFields& fields = client.fields();
+  const SchedulerOptions& options = world_.options().scheduler;
+  const int64_t positions = static_cast<int64_t>(fields.prompt_ids.size()) +
+                            *fields.params.max_new_tokens;
+  const bool too_many = before.queued_requests >= options.max_queued_requests;
+  const bool too_large =
+      before.queued_tokens + positions * fields.n > options.max_queued_tokens;
+  client.Refused();
+  ++guest.refusals;
+  if (absl::IsInvalidArgument(status) && positions > pool_positions_) {
+    parts_.situations.Met(Situation::kRefusedNeverFits);
+    guest.refusals = kMostRefusals;
+    return absl::OkStatus();
+  }
+  if (!absl::IsResourceExhausted(status) || !(too_many || too_large) ||
+      !RetryDelayOf(status).has_value()) {
+    return Broken("refused without a cause: " + status.ToString());
+  }
+  parts_.situations.Met(too_many ? Situation::kRefusedQueueRequests
+                                 : Situation::kRefusedQueueTokens);
+  return absl::OkStatus();
+}
+
+absl::Status Episode::KillSometimes() {
+  if (!dice_.OneIn(120)) return absl::OkStatus();
+  ++tally_.kills;
+  parts_.situations.Met(Situation::kKilled);
+  for (Guest& guest : guests_) {
+    Client& client = *guest.client;
+    if (!client.submitted()) continue;
+    // Some of what was on its way still arrives.
+    if (dice_.OneIn(2)) RETURN_IF_ERROR(client.Drain(clock_.Now()));
+    if (client.ended()) continue;
+    client.Lose();
+    ++tally_.resumed_after_kill;
+    parts_.situations.Met(Situation::kResumedAfterKill);
+  }
+  RemoveEnded();
+  StartEngine();
+  return absl::OkStatus();
+}
+
+absl::Status Episode::FenceSometimes() {
+  if (guests_.empty() || !dice_.OneIn(25)) return absl::OkStatus();
+  Guest& guest = guests_[dice_.Between(0, alive() - 1)];
+  if (!guest.client->submitted() || guest.client->cancelled()) {
+    return absl::OkStatus();
+  }
+  return dice_.OneIn(2) ? ResubmitSameAttempt(guest) : Supersede(guest);
+}
+
+absl::Status Episode::ResubmitSameAttempt(Guest& guest) {
+  // Only while it is certainly in flight; a closed stream has left the fence.
+  const std::string& id = guest.client->fields().request_id;
+  bool in_flight = false;
+  for (const auto& [ticket, live] : core_->scheduler().requests()) {
+    in_flight = in_flight || live->request.id() == id;
+  }
+  if (!in_flight) return absl::OkStatus();
+  auto request = Request::Create(guest.client->fields(), limits_);
+  if (!request.ok()) return request.status();
+  auto outbox = MakeOutbox(world_.options().outbox);
+  core_->Submit({*std::move(request), outbox});
+  const std::optional<absl::Status> end = EndOf(*outbox);
+  if (!end.has_value() || !absl::IsAlreadyExists(*end)) {
+    return Broken("an attempt of the same number was let in");
+  }
+  parts_.situations.Met(Situation::kStaleAttempt);
+  return absl::OkStatus();
+}
+
+absl::Status Episode::Supersede(Guest& guest) {
+  Client& client = *guest.client;
+  const std::shared_ptr<Outbox> old = client.Abandon();
+  parts_.situations.Met(Situation::kSuperseded);
+  RETURN_IF_ERROR(SubmitOne(guest));
+  const std::optional<absl::Status> end = EndOf(*old);
+  if (!end.has_value()) return Broken("the older attempt goes on");
+  return absl::OkStatus();
+}
+
+absl::Status Episode::Step() {
+  const Fault fault = DrawFault(dice_);
+  runner_->Prepare(std::max<Nanos>(1, world_.DrawStepTime(dice_)), fault);
+  if (fault != Fault::kNone) {
+    parts_.situations.Met(fault == Fault::kStep ? Situation::kStepFailed
+                                                : Situation::kNotANumber);
+    for (Guest& guest : guests_) guest.client->ExpectFault();
+  }
+  const SchedulerCounts before = core_->scheduler().counts();
+  const Nanos began = clock_.Now();
+  const bool ran = core_->Step();
+  ++tally_.steps;
+  tally_.requests_in_steps += before.queued_requests + before.running_requests;
+  RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
+  RETURN_IF_ERROR(JudgeStep(ran, began, before));
+  CountSituations(before);
+  if (!ran) AdvanceIdle();
+  return absl::OkStatus();
+}
+
+absl::Status Episode::JudgeStep(bool ran, Nanos began,
+                                const SchedulerCounts& before) {
+  const Scheduler& scheduler = core_->scheduler();
+  for (const auto& [ticket, live] : scheduler.requests()) {
+    if (live->request.deadline() <= began) {
+      return Broken("a request outlives its deadline");
+    }
+  }
+  const SchedulerCounts after = scheduler.counts();
+  if (!ran && !core_->idle() && after.paused_requests == 0) {
+    return Broken("nothing runs although requests wait");
+  }
+  if (ran && clock_.Now() == began) return Broken("a step without the runner");
+  return absl::OkStatus();
+}
+
+void Episode::CountSituations(const SchedulerCounts& before) {
+  Situations& situations = parts_.situations;
+  const Scheduler& scheduler = core_->scheduler();
+  const SchedulerCounts now = scheduler.counts();
+  const int64_t lost = now.preemptions - before.preemptions;
+  situations.Met(Situation::kPreempted, lost);
+  situations.Met(Situation::kPrefixHit, now.prefix.hits - before.prefix.hits);
+  situations.Met(Situation::kPrefixEvicted,
+                 now.prefix.evictions - before.prefix.evictions);
+  situations.Met(Situation::kPrefixBypassed,
+                 now.prefix.bypassed - before.prefix.bypassed);
+  const int64_t cached = now.prefix.cached_tokens - before.prefix.cached_tokens;
+  situations.MetIf(cached % scheduler.pool().block_size() != 0,
+                   Situation::kPrefixWithinABlock);
+  situations.MetIf(now.paused_requests > 0, Situation::kPaused);
+  situations.MetIf(scheduler.pool().available() == 0,
+                   Situation::kBlocksExhausted);
+  for (const Sequence* sequence : scheduler.waiting()) {
+    situations.MetIf(sequence->request->paused && sequence->preemptions > 0,
+                     Situation::kPausedLostBlocks);
+  }
+  int32_t held = 0;
+  bool prefills = false, decodes = false;
+  for (const Sequence* sequence : scheduler.running()) {
+    const LiveRequest& request = *sequence->request;
+    held += sequence->blocks.size();
+    situations.MetIf(sequence->pinned && sequence->preemptions > 0,
+                     Situation::kPreemptedToTheCap);
+    const bool in_prompt = sequence->computed < request.request.prompt_tokens();
+    situations.MetIf(in_prompt && sequence->computed > 0,
+                     Situation::kPromptInManyChunks);
+    situations.MetIf(in_prompt && sequence->preemptions > 0,
+                     Situation::kPreemptedInPrefill);
+    prefills = prefills || in_prompt;
+    decodes = decodes || !in_prompt;
+  }
+  situations.MetIf(prefills && decodes, Situation::kPrefillBesideDecode);
+  situations.MetIf(held > scheduler.block_counts().active,
+                   Situation::kBlockShared);
+  situations.MetIf(guests_.empty(), Situation::kIdle);
+}
+
+absl::Status Episode::LetClientsAct() {
+  const Nanos now = clock_.Now();
+  for (Guest& guest : guests_) {
+    Client& client = *guest.client;
+    if (!client.submitted()) continue;
+    const bool was_cancelled = client.cancelled();
+    RETURN_IF_ERROR(client.Act(dice_, now));
+    if (client.ended()) continue;
+    if (was_cancelled) return Broken("a cancel took longer than a step");
+    RETURN_IF_ERROR(JudgeSilence(guest));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Episode::JudgeSilence(const Guest& guest) const {
+  const Client& client = *guest.client;
+  if (!client.reads_promptly()) return absl::OkStatus();
+  const Nanos limit = world_.options().alive_interval_ms * kNanosPerMilli +
+                      2 * world_.longest_step() + kNanosPerMilli;
+  if (clock_.Now() - client.heard_at() <= limit) return absl::OkStatus();
+  return Broken(absl::StrCat("no sign of life for ",
+                             (clock_.Now() - client.heard_at()) / 1000,
+                             " us, limit ", limit / 1000, " us"));
+}
+
+void Episode::RemoveEnded() {
+  for (Guest& guest : guests_) {
+    Client& client = *guest.client;
+    // Who was let in once must end; its Gateway tries on.
+    const bool gives_up = !guest.admitted && guest.refusals >= kMostRefusals;
+    if (!client.ended() && !gives_up) continue;
+    tally_.generated_tokens += client.ids_delivered();
+    tally_.longest_wait_ms =
+        std::max(tally_.longest_wait_ms,
+                 (clock_.Now() - guest.arrived_at) / kNanosPerMilli);
+    if (!client.ended()) {
+      ++tally_.refused;
+    } else {
+      ++(client.end().ok() ? tally_.finished : tally_.failed);
+    }
+    guest.client = nullptr;
+  }
+  std::erase_if(guests_, [](const Guest& g) { return g.client == nullptr; });
+}
+
+// To what the engine asks for, or to some moment before it.
+void Episode::AdvanceIdle() {
+  const Nanos now = clock_.Now();
+  const Nanos longest = 50 * kNanosPerMilli;
+  const Nanos rest = std::clamp<Nanos>(core_->NextWakeup() - now, 1, longest);
+  clock_.Advance(dice_.OneIn(2) ? rest : (rest + 1) / 2);
+}
+
+}  // namespace sluice::generator

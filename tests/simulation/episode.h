@@ -1,0 +1,102 @@
+#pragma once
+
+// One simulated life of a service: engines, clients, time and misfortune, all
+// from one seed and in one thread.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "services/generator/engine/engine_core.h"
+#include "services/generator/engine/generator_metrics.h"
+#include "services/generator/engine/load_board.h"
+#include "tests/simulation/client.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/situations.h"
+#include "tests/simulation/tenant_hash_runner.h"
+#include "tests/simulation/world.h"
+
+namespace sluice::generator {
+
+// What an episode did.
+struct EpisodeTally {
+  int64_t requests = 0;
+  int64_t admitted = 0;
+  int64_t refused = 0;
+  int64_t finished = 0;
+  int64_t failed = 0;  // admitted, and ended with an error that had a cause
+  int64_t prompt_tokens = 0;
+  int64_t generated_tokens = 0;  // delivered
+  int64_t steps = 0;
+  int64_t requests_in_steps = 0;  // sum over steps of those alive
+  int64_t kills = 0;
+  int64_t resumed_after_kill = 0;
+  int64_t longest_wait_ms = 0;  // from submission to end, of the clock
+};
+
+// What all episodes share. Threads: one at a time.
+struct EpisodeParts {
+  const Vocabulary& vocabulary;
+  GeneratorMetrics& metrics;
+  Situations& situations;
+};
+
+// Threads: one at a time.
+class Episode {
+ public:
+  Episode(uint64_t seed, int32_t requests, const EpisodeParts& parts);
+
+  // Errors: INTERNAL: the engine broke a promise.
+  absl::Status Run();
+  const EpisodeTally& tally() const { return tally_; }
+
+ private:
+  struct Guest {
+    std::unique_ptr<Client> client;
+    bool admitted = false;  // by any engine
+    int32_t refusals = 0;
+    Nanos arrived_at = 0;
+  };
+
+  void StartEngine();
+  absl::Status Arrive();
+  absl::Status Turn();
+  absl::Status AddGuest();
+  absl::Status SubmitWaiting();
+  absl::Status SubmitOne(Guest& guest);
+  absl::Status JudgeRefusal(Guest& guest, const absl::Status& status,
+                            const SchedulerCounts& before);
+  absl::Status KillSometimes();
+  absl::Status FenceSometimes();
+  absl::Status ResubmitSameAttempt(Guest& guest);
+  absl::Status Supersede(Guest& guest);
+  absl::Status Step();
+  absl::Status JudgeStep(bool ran, Nanos began, const SchedulerCounts& before);
+  absl::Status LetClientsAct();
+  absl::Status JudgeSilence(const Guest& guest) const;
+  void CountSituations(const SchedulerCounts& before);
+  void RemoveEnded();
+  void AdvanceIdle();
+  int32_t alive() const { return static_cast<int32_t>(guests_.size()); }
+
+  EpisodeParts parts_;
+  Dice dice_;
+  const World world_;
+  Oracle oracle_;
+  const RequestLimits limits_;
+  const int32_t requests_;
+  FakeClock clock_;
+  LoadBoard board_;
+  // The engine is lent the runner and goes first.
+  std::unique_ptr<TenantHashRunner> runner_;
+  std::unique_ptr<EngineCore> core_;
+  int32_t pool_positions_ = 0;
+  std::vector<Guest> guests_;
+  EpisodeTally tally_;
+  int64_t turns_left_ = 0;
+};
+
+}  // namespace sluice::generator

@@ -1,0 +1,65 @@
+#pragma once
+
+// A model whose every KV slot holds a hash of (token, position, tenant) and
+// whose logits are a hash of all slots read back through the block table: a
+// stale, shared, leaked or misplaced block changes the output, and so does one
+// that another tenant wrote.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/clock.h"
+#include "services/generator/runner/model_runner.h"
+#include "services/generator/scheduler/scheduler.h"
+
+namespace sluice::generator {
+
+uint64_t HashOfTenant(const std::string& tenant);
+// What a slot holds.
+uint64_t TenantSlot(uint64_t tenant, int32_t token, int64_t position);
+
+struct PoolShape {
+  int32_t block_count = 0;
+  int32_t block_size = 0;
+};
+
+// Threads: one at a time.
+class TenantHashRunner : public ModelRunner {
+ public:
+  enum class Fault { kNone, kStep, kNotANumber };
+
+  // The clock is lent for the runner's life.
+  TenantHashRunner(int32_t vocabulary_size, int32_t context_length,
+                   const PoolShape& pool, FakeClock& clock);
+
+  // Whose sequences the plans are of. REQUIRES: before the first Run.
+  void Watch(const Scheduler& scheduler) { scheduler_ = &scheduler; }
+  // How long the next steps take and how the next one fails.
+  void Prepare(Nanos step_time, Fault fault) {
+    step_time_ = step_time;
+    fault_ = fault;
+  }
+
+  const RunnerInfo& info() const override { return info_; }
+  absl::StatusOr<LogitsView> Run(const StepPlan& plan) override;
+
+ private:
+  size_t SlotOf(const SequenceRows& rows, int32_t position) const;
+  void FindOwners();
+  void Copy(const StepPlan& plan);
+  void Write(const SequenceRows& rows);
+  uint64_t Read(const SequenceRows& rows) const;
+
+  RunnerInfo info_;
+  FakeClock& clock_;
+  const Scheduler* scheduler_ = nullptr;
+  Nanos step_time_ = 0;
+  Fault fault_ = Fault::kNone;
+  std::vector<uint64_t> owners_;  // hash of the tenant, by block
+  std::vector<uint64_t> slots_;   // [block_count, block_size]
+  std::vector<float> logits_;
+};
+
+}  // namespace sluice::generator

@@ -1,0 +1,63 @@
+#pragma once
+
+// The dice's view of a service: how large, how it is set, what it is asked.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/vocabulary/vocabulary.h"
+#include "services/generator/engine/engine_core.h"
+#include "services/generator/scheduler/request.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/tenant_hash_runner.h"
+
+namespace sluice::generator {
+
+inline constexpr int32_t kSimVocabulary = 48;
+inline constexpr int32_t kSimContext = 176;
+
+// One letter an id; id 0 ends a sequence and has no text.
+Vocabulary MakeSimVocabulary();
+RequestLimits MakeSimLimits();
+
+// How a client behaves, in turns of the simulation and time of its clock.
+struct Habits {
+  int32_t cancel_after_turns = 0;  // 0: never
+  int32_t takes_one_in = 1;        // reads in one turn of so many
+  bool takes_all = true;           // else one message at a time
+  int32_t stalls_after_ids = 0;    // 0: never
+  Nanos stall_time = 0;
+};
+
+// What holds for one episode.
+class World {
+ public:
+  explicit World(Dice& dice);
+
+  // Each engine of an episode may have another pool.
+  PoolShape DrawPool(Dice& dice) const;
+  RequestFields DrawRequest(Dice& dice, int64_t number, Nanos now) const;
+  Habits DrawHabits(Dice& dice) const;
+  Nanos DrawStepTime(Dice& dice) const;
+
+  const EngineOptions& options() const { return options_; }
+  int32_t target_in_flight() const { return target_in_flight_; }
+  bool has_slow_readers() const { return has_slow_readers_; }
+  Nanos longest_step() const { return longest_step_; }
+
+ private:
+  std::vector<int32_t> DrawPrompt(Dice& dice) const;
+  void DrawParams(Dice& dice, RequestFields& fields) const;
+
+  EngineOptions options_;
+  std::vector<std::vector<int32_t>> shared_texts_;
+  double pool_sequences_ = 1;  // of the longest kind that fit at once
+  int32_t target_in_flight_ = 0;
+  bool has_slow_readers_ = false;
+  bool has_deadlines_ = false;
+  Nanos longest_step_ = 0;
+};
+
+}  // namespace sluice::generator
