@@ -35,7 +35,7 @@ for file in /etc/apt/apt.conf.d/*proxy*; do
   [ ! -f "$file" ] || cp "$file" "$dir/etc/apt/apt.conf.d/"
 done
 mkdir -p "$dir/dev/shm"
-git -c safe.directory='*' clone -q --no-hardlinks "$root" "$dir/sluice"
+git -c safe.directory="*" -c advice.detachedHead=false clone -q --no-hardlinks "$root" "$dir/sluice"
 echo "bootstrap_s $(($(seconds) - began))"
 
 began="$(seconds)"
