@@ -10,6 +10,9 @@
 #include "common/base/status_macros.h"
 #include "services/generator/models/model_config.h"
 #include "services/generator/runner/torch_backend.h"
+#ifdef SLUICE_SCRIPTED_BACKEND
+#include "services/generator/runner/scripted_runner.h"
+#endif
 
 namespace sluice::generator {
 namespace {
@@ -57,6 +60,33 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> CreateTorch(
   return LoadTorchRunner(torch);
 }
 
+#ifdef SLUICE_SCRIPTED_BACKEND
+absl::StatusOr<std::unique_ptr<ModelRunner>> CreateScripted(
+    const std::string& directory, const BackendOptions& options,
+    ScriptedRunnerOptions scripted) {
+  scripted.kv_cache_bytes = options.native.kv_cache_bytes;
+  scripted.block_size = options.native.block_size;
+  scripted.max_context = options.native.max_context;
+  scripted.block_count = static_cast<int32_t>(
+      BlocksFor(options.kv_cache_tokens, scripted.block_size));
+  return MakeScriptedRunner(directory, scripted);
+}
+#endif
+
+// Whether the name is one that this build has.
+absl::Status CheckBackendName(const std::string& backend) {
+#ifdef SLUICE_SCRIPTED_BACKEND
+  ScriptedRunnerOptions scripted;
+  ASSIGN_OR_RETURN(const bool is_scripted,
+                   ParseScriptedBackend(backend, scripted));
+  if (is_scripted) return absl::OkStatus();
+#endif
+  if (backend == "auto" || backend == "native" || backend == "torch") {
+    return absl::OkStatus();
+  }
+  return FieldError("backend", "unknown", backend, "auto, native or torch");
+}
+
 // Another backend may have what native lacks; broken files stay broken.
 bool OtherBackendMayHelp(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnimplemented ||
@@ -66,10 +96,7 @@ bool OtherBackendMayHelp(const absl::Status& status) {
 }  // namespace
 
 absl::Status CheckOptions(const BackendOptions& options) {
-  const std::string& backend = options.backend;
-  if (backend != "auto" && backend != "native" && backend != "torch") {
-    return FieldError("backend", "unknown", backend, "auto, native or torch");
-  }
+  RETURN_IF_ERROR(CheckBackendName(options.backend));
   if (options.kv_cache_tokens < 0 ||
       options.kv_cache_tokens > std::numeric_limits<int32_t>::max()) {
     return FieldError("kv_cache_tokens", "out of range",
@@ -85,6 +112,12 @@ absl::Status CheckOptions(const BackendOptions& options) {
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateRunner(
     const std::string& directory, const BackendOptions& options,
     const std::function<void(std::string_view)>& warning) {
+#ifdef SLUICE_SCRIPTED_BACKEND
+  ScriptedRunnerOptions scripted;
+  ASSIGN_OR_RETURN(const bool is_scripted,
+                   ParseScriptedBackend(options.backend, scripted));
+  if (is_scripted) return CreateScripted(directory, options, scripted);
+#endif
   if (options.backend == "torch") return CreateTorch(directory, options);
   absl::StatusOr<std::unique_ptr<ModelRunner>> native =
       CreateNative(directory, options, warning);

@@ -16,7 +16,8 @@ namespace sluice::generator {
 
 struct BackendOptions {
   // "native", "torch", or "auto": native where it has the architecture and
-  // the instruction set, torch otherwise.
+  // the instruction set, torch otherwise. Builds with tests also have
+  // "scripted" (runner/scripted_runner.h).
   std::string backend = "auto";
   NativeRunnerOptions native;
   // Positions that the KV pool holds; 0: as many as native.kv_cache_bytes do.
