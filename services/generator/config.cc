@@ -75,6 +75,8 @@ ABSL_FLAG(int64_t, max_queued_tokens, SchedulerOptions().max_queued_tokens,
           "prompt and output tokens of these together; more are refused");
 ABSL_FLAG(int32_t, max_preemptions, SchedulerOptions().max_preemptions,
           "times that a sequence may lose its KV blocks");
+ABSL_FLAG(int32_t, priority_aging_ms, SchedulerOptions().priority_aging_ms,
+          "time after which a request moves up one priority class");
 ABSL_FLAG(bool, prefix_cache, SchedulerOptions().prefix_cache,
           "keep KV blocks for later requests of the same tenant that begin "
           "with the same tokens");
@@ -134,6 +136,7 @@ EngineOptions EngineOfFlags() {
   scheduler.max_queued_requests = absl::GetFlag(FLAGS_max_queued_requests);
   scheduler.max_queued_tokens = absl::GetFlag(FLAGS_max_queued_tokens);
   scheduler.max_preemptions = absl::GetFlag(FLAGS_max_preemptions);
+  scheduler.priority_aging_ms = absl::GetFlag(FLAGS_priority_aging_ms);
   scheduler.prefix_cache = absl::GetFlag(FLAGS_prefix_cache);
   scheduler.retry_delay_ms = absl::GetFlag(FLAGS_retry_delay_ms);
   engine.pacer.target_step_ms = absl::GetFlag(FLAGS_target_step_ms);

@@ -14,13 +14,28 @@ namespace {
 
 using State = Sequence::State;
 
-auto OrderOf(const Sequence& sequence) {
-  return std::make_tuple(sequence.request->request.priority(),
-                         sequence.request->ticket, sequence.index);
+// Tenants whose debt is remembered while they have no request.
+constexpr int32_t kMaxIdleTenants = 1024;
+
+bool RequestComesBefore(const LiveRequest* a, const LiveRequest* b) {
+  const auto order = [](const LiveRequest& request) {
+    return std::make_tuple(request.aged_class, request.account->served,
+                           request.ticket);
+  };
+  return order(*a) < order(*b);
 }
 
 bool ComesBefore(const Sequence* a, const Sequence* b) {
-  return OrderOf(*a) < OrderOf(*b);
+  if (a->request == b->request) return a->index < b->index;
+  return RequestComesBefore(a->request, b->request);
+}
+
+// Its tenant pays for ids that were not charged and are not in the cache.
+void Charge(Sequence& sequence, int32_t cached) {
+  const int32_t count = static_cast<int32_t>(sequence.ids.size());
+  sequence.request->account->served +=
+      std::max(0, count - std::max(sequence.charged, cached));
+  sequence.charged = count;
 }
 
 absl::Status QueueFull(const char* what, int64_t got, int64_t limit,
@@ -55,6 +70,8 @@ absl::Status CheckOptions(const SchedulerOptions& options) {
   RETURN_IF_ERROR(
       CheckAtLeast("max_queued_tokens", options.max_queued_tokens, 1));
   RETURN_IF_ERROR(CheckAtLeast("max_preemptions", options.max_preemptions, 0));
+  RETURN_IF_ERROR(
+      CheckAtLeast("priority_aging_ms", options.priority_aging_ms, 1));
   return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
 }
 
@@ -64,7 +81,8 @@ Scheduler::Scheduler(const SchedulerOptions& options,
       vocabulary_(vocabulary),
       vocabulary_size_(model.vocabulary_size),
       pool_(model.block_count, model.block_size),
-      cache_(pool_, model.fingerprint) {
+      cache_(pool_, model.fingerprint),
+      ledger_(kMaxIdleTenants) {
   SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
 }
 
@@ -72,7 +90,9 @@ absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
   SLUICE_CHECK(requests_.empty() || requests_.rbegin()->first < ticket,
                "tickets grow");
   RETURN_IF_ERROR(CheckAdmission(request));
-  auto live = std::make_unique<LiveRequest>(ticket, std::move(request), now);
+  TenantLedger::Account& account = ledger_.Enter(request.tenant());
+  auto live =
+      std::make_unique<LiveRequest>(ticket, std::move(request), account, now);
   for (int32_t i = 0; i < live->request.n(); ++i) {
     live->sequences.emplace_back(*live, i, pool_, vocabulary_,
                                  vocabulary_size_);
@@ -134,7 +154,8 @@ const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   SLUICE_CHECK(planned_.empty(), "the last plan was committed or failed");
   step_ = PlannedStep{};
   ExpireDeadlines(now);
-  SortByOrder();
+  AgeClasses(now);
+  std::sort(running_.begin(), running_.end(), ComesBefore);
   PlanDecode();
   int32_t budget = std::min(std::max(prefill_rows, 1),
                             options_.max_step_rows - step_.decode_rows);
@@ -179,26 +200,30 @@ void Scheduler::PlanPrefill(int32_t& budget) {
 }
 
 void Scheduler::AdmitWaiting(int32_t& budget, Nanos now) {
-  // By index: making room for one appends those who lose their blocks.
-  const size_t count = waiting_.size();
-  for (size_t i = 0; i < count; ++i) {
-    Sequence* sequence = waiting_[i];
-    if (budget == 0 || static_cast<int32_t>(running_.size()) >=
+  while (budget > 0 && static_cast<int32_t>(running_.size()) <
                            options_.max_running_sequences) {
-      return;
-    }
-    if (sequence->state != State::kWaiting || sequence->request->paused ||
-        SiblingPrefills(*sequence)) {
-      continue;
-    }
+    // Asked each time, for each that is admitted puts its tenant further back.
     // The first in order that does not fit holds up those behind it, or a
     // large one would wait for ever.
-    if (!AdmitOne(*sequence, now)) return;
+    Sequence* sequence = NextWaiting();
+    if (sequence == nullptr || !AdmitOne(*sequence, now)) return;
     const int32_t rows = std::min(budget, sequence->remaining());
     AddRows(*sequence, rows);
     step_.prefill_rows += rows;
     budget -= rows;
   }
+}
+
+Sequence* Scheduler::NextWaiting() const {
+  Sequence* first = nullptr;
+  for (Sequence* sequence : waiting_) {
+    if (sequence->state != State::kWaiting || sequence->request->paused ||
+        SiblingPrefills(*sequence)) {
+      continue;
+    }
+    if (first == nullptr || ComesBefore(sequence, first)) first = sequence;
+  }
+  return first;
 }
 
 bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
@@ -242,6 +267,7 @@ bool Scheduler::TakeBlocks(Sequence& sequence) {
     CountPrefix(*sequence.request, cached);
   }
   sequence.computed = shared;
+  Charge(sequence, shared);
   preempted_tokens_ += std::max(0, sequence.lost - shared);
   sequence.lost = 0;
   SLUICE_CHECK(sequence.blocks.Grow(positions),
@@ -403,6 +429,7 @@ void Scheduler::CommitToken(Sequence& sequence, int32_t id, Nanos now,
                             StepOutcome& outcome) {
   LiveRequest& request = *sequence.request;
   sequence.Append(id);
+  Charge(sequence, /*cached=*/0);
   ++outcome.generated_tokens;
   if (sequence.last_token_at != 0) {
     outcome.token_gaps.push_back(now - sequence.last_token_at);
@@ -474,12 +501,17 @@ void Scheduler::Erase(LiveRequest& request) {
   const auto is_its = [&](const Sequence* s) { return s->request == &request; };
   std::erase_if(waiting_, is_its);
   std::erase_if(running_, is_its);
+  ledger_.Leave(request.request.tenant());
   requests_.erase(request.ticket);
 }
 
-void Scheduler::SortByOrder() {
-  std::sort(waiting_.begin(), waiting_.end(), ComesBefore);
-  std::sort(running_.begin(), running_.end(), ComesBefore);
+void Scheduler::AgeClasses(Nanos now) {
+  const Nanos step = options_.priority_aging_ms * kNanosPerMilli;
+  for (auto& [ticket, request] : requests_) {
+    const int64_t classes_up = (now - request->arrived_at) / step;
+    request->aged_class = static_cast<int32_t>(std::max<int64_t>(
+        0, static_cast<int64_t>(request->request.priority()) - classes_up));
+  }
 }
 
 void Scheduler::Emit(const LiveRequest& request,
@@ -496,10 +528,7 @@ std::vector<std::pair<Ticket, int32_t>> Scheduler::QueuePositions() {
   for (const auto& [ticket, request] : requests_) {
     if (!request->started) queued.push_back(request.get());
   }
-  std::stable_sort(queued.begin(), queued.end(),
-                   [](const LiveRequest* a, const LiveRequest* b) {
-                     return a->request.priority() < b->request.priority();
-                   });
+  std::sort(queued.begin(), queued.end(), RequestComesBefore);
   std::vector<std::pair<Ticket, int32_t>> positions;
   for (size_t i = 0; i < queued.size(); ++i) {
     positions.emplace_back(queued[i]->ticket, static_cast<int32_t>(i));

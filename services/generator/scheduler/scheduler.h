@@ -21,6 +21,7 @@
 #include "services/generator/sampler/sampler.h"
 #include "services/generator/scheduler/request.h"
 #include "services/generator/scheduler/sequence.h"
+#include "services/generator/scheduler/tenant_ledger.h"
 #include "services/generator/scheduler/token_event.h"
 
 namespace sluice::generator {
@@ -37,6 +38,8 @@ struct SchedulerOptions {
   int64_t max_queued_tokens = int64_t{1} << 22;
   // A sequence that lost its blocks this often next waits for all it can need.
   int32_t max_preemptions = 3;
+  // A request moves up one priority class each time it was here so long.
+  int32_t priority_aging_ms = 30'000;
   // What a refused request is told to wait.
   int32_t retry_delay_ms = 1000;
   // Keeps the blocks of ended sequences for requests of the same tenant that
@@ -100,7 +103,9 @@ struct SchedulerCounts {
   PrefixCounts prefix;
 };
 
-// Order is priority class, then arrival. Admission to the pool is optimistic;
+// Order is aged priority class, then the tenant served the fewest tokens, then
+// arrival. Tokens from the prefix cache and those that run again cost nothing.
+// Admission to the pool is optimistic;
 // when blocks run out, the last in order loses its own and is recomputed later.
 // Threads: engine thread only.
 class Scheduler {
@@ -165,6 +170,8 @@ class Scheduler {
   void PlanDecode();
   void PlanPrefill(int32_t& budget);
   void AdmitWaiting(int32_t& budget, Nanos now);
+  // The first in order that may be admitted; null when there is none.
+  Sequence* NextWaiting() const;
   bool AdmitOne(Sequence& sequence, Nanos now);
   bool TakeBlocks(Sequence& sequence);
   PrefixMatch FindPrefix(Sequence& sequence) const;
@@ -184,7 +191,7 @@ class Scheduler {
   void MarkStarted(LiveRequest& request, Nanos now);
   void FinishIfEnded(Ticket ticket);
   void Erase(LiveRequest& request);
-  void SortByOrder();
+  void AgeClasses(Nanos now);
   void Emit(const LiveRequest& request, decltype(TokenEvent::body) body);
 
   SchedulerOptions options_;
@@ -192,6 +199,7 @@ class Scheduler {
   int32_t vocabulary_size_;
   BlockPool pool_;
   PrefixCache cache_;
+  TenantLedger ledger_;
   // Declared after the pool: the sequences' blocks go back before it goes.
   std::map<Ticket, std::unique_ptr<LiveRequest>> requests_;
   std::vector<Sequence*> waiting_;

@@ -15,6 +15,7 @@
 #include "services/generator/sampler/sampler.h"
 #include "services/generator/sampler/seen_tokens.h"
 #include "services/generator/scheduler/request.h"
+#include "services/generator/scheduler/tenant_ledger.h"
 #include "services/generator/scheduler/token_event.h"
 
 namespace sluice::generator {
@@ -43,6 +44,7 @@ struct Sequence {
   BlockTable blocks;
   // Absent: it takes nothing from the prefix cache and leaves nothing there.
   std::optional<PrefixChain> chain;
+  int32_t charged = 0;    // leading ids that its tenant was charged for
   int32_t published = 0;  // leading blocks that the prefix cache was offered
   StopChecker stops;
   // Null without a repetition penalty, which alone reads it.
@@ -57,14 +59,22 @@ struct Sequence {
 
 // Threads: engine thread only.
 struct LiveRequest {
-  LiveRequest(Ticket ticket, Request request, Nanos arrived_at)
-      : ticket(ticket), request(std::move(request)), arrived_at(arrived_at) {}
+  // The account is that of the request's tenant and outlives it.
+  LiveRequest(Ticket ticket, Request request, TenantLedger::Account& account,
+              Nanos arrived_at)
+      : ticket(ticket),
+        request(std::move(request)),
+        account(&account),
+        aged_class(static_cast<int32_t>(this->request.priority())),
+        arrived_at(arrived_at) {}
 
   Phase phase() const;
   bool all_ended() const;
 
   Ticket ticket;
   Request request;
+  TenantLedger::Account* account;
+  int32_t aged_class;              // its priority, less the longer it is here
   std::deque<Sequence> sequences;  // stable addresses
   bool paused = false;
   bool started = false;
