@@ -17,8 +17,8 @@ using sluice::load::TargetOptions;
 using sluice::load::WorkloadOptions;
 
 ABSL_FLAG(std::string, face, TargetOptions().face,
-          "what to call: grpc (the Gateway) or generator (a Generator, with "
-          "token ids)");
+          "what to call: grpc (the Gateway), http (its /chat_stream) or "
+          "generator (a Generator, with token ids)");
 ABSL_FLAG(std::string, server, TargetOptions().server, "whom, host:port");
 ABSL_FLAG(bool, chat, TargetOptions().chat,
           "with --face=grpc: Chat; --nochat: Complete");
@@ -47,6 +47,9 @@ ABSL_FLAG(double, slow_share, WorkloadOptions().slow_share,
           "share of the requests that are read slowly, 0 to 1");
 ABSL_FLAG(int32_t, slow_bytes_per_second, TargetOptions().slow_bytes_per_second,
           "how slowly");
+ABSL_FLAG(int32_t, slow_receive_buffer_bytes,
+          TargetOptions().slow_receive_buffer_bytes,
+          "SO_RCVBUF of slow readers with --face=http");
 ABSL_FLAG(int32_t, questions, WorkloadOptions().questions,
           "above 0: requests repeat so many, and equal questions must get "
           "equal answers");
@@ -106,6 +109,8 @@ TargetOptions TargetOfFlags() {
   target.connections = absl::GetFlag(FLAGS_connections);
   target.timeout_ms = absl::GetFlag(FLAGS_timeout_ms);
   target.slow_bytes_per_second = absl::GetFlag(FLAGS_slow_bytes_per_second);
+  target.slow_receive_buffer_bytes =
+      absl::GetFlag(FLAGS_slow_receive_buffer_bytes);
   return target;
 }
 

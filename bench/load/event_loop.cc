@@ -105,6 +105,7 @@ void EventLoop::Run() {
     RunPosted();
     RunTimers();
   }
+  timers_.clear();
 }
 
 void EventLoop::ArmTimer() {

@@ -45,7 +45,7 @@ class EventLoop {
   // Runs `task` on the loop's thread, in order.
   void Post(Task task);
 
-  // Until Stop.
+  // Until Stop; timers that have not run by then are forgotten.
   void Run();
   void Stop() { stopped_ = true; }
 

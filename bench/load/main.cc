@@ -11,6 +11,7 @@
 #include "bench/load/config.h"
 #include "bench/load/event_loop.h"
 #include "bench/load/grpc_transport.h"
+#include "bench/load/http_transport.h"
 #include "bench/load/load_run.h"
 #include "bench/load/report.h"
 #include "bench/load/stub_server.h"
@@ -47,6 +48,12 @@ int ServeStub(const StubOptions& options, StopSignal& stop) {
   return 0;
 }
 
+absl::StatusOr<std::unique_ptr<Transport>> MakeTransport(
+    const TargetOptions& target, EventLoop& loop) {
+  if (target.face == "http") return MakeHttpTransport(target, loop);
+  return MakeGrpcTransport(target, loop);
+}
+
 int RunLoad(const Config& config, StopSignal& stop) {
   LoadOptions options = config.load;
   if (options.target.face == "generator") {
@@ -56,8 +63,8 @@ int RunLoad(const Config& config, StopSignal& stop) {
   }
   const MonotonicClock clock;
   EventLoop loop(clock);
-  const std::unique_ptr<Transport> transport =
-      MakeGrpcTransport(options.target, loop);
+  const auto transport = MakeTransport(options.target, loop);
+  if (!transport.ok()) return Fail(transport.status(), kFailed);
   const bool show = config.progress && ::isatty(STDERR_FILENO) == 1;
   RunHooks hooks;
   hooks.interrupted = [&stop] { return stop.requested(); };
@@ -66,7 +73,7 @@ int RunLoad(const Config& config, StopSignal& stop) {
       std::cerr << "\r\033[K" << ProgressLine(standing) << std::flush;
     };
   }
-  LoadRun run(options, loop, *transport, hooks);
+  LoadRun run(options, loop, **transport, hooks);
   run.Run();
   if (show) std::cerr << "\r\033[K";
   std::cout << ReportTable(options, run);

@@ -21,8 +21,12 @@ absl::Status CheckRange(std::string_view flag, double value, double low,
 
 absl::Status CheckTarget(const TargetOptions& target) {
   const std::string& face = target.face;
-  if (face != "grpc" && face != "generator") {
-    return FieldError("face", "unknown", face, "grpc or generator");
+  if (face != "grpc" && face != "http" && face != "generator") {
+    return FieldError("face", "unknown", face, "grpc, http or generator");
+  }
+  if (face == "http" && target.timeout_ms != 0) {
+    return FieldError("timeout_ms", "HTTP carries no deadlines",
+                      absl::StrCat(target.timeout_ms), "0");
   }
   if (face != "grpc" && !target.chat) {
     return FieldError("complete", "only --face=grpc has both", face, "grpc");
