@@ -263,10 +263,10 @@ bool Scheduler::TakeBlocks(Sequence& sequence) {
         "available blocks can be taken");
   } else {
     sequence.blocks.StartWith(match, step_.plan.copies);
-    sequence.published = static_cast<int32_t>(match.blocks.size());
     CountPrefix(*sequence.request, cached);
   }
   sequence.computed = shared;
+  sequence.published = shared / pool_.block_size();
   Charge(sequence, shared);
   preempted_tokens_ += std::max(0, sequence.lost - shared);
   sequence.lost = 0;
@@ -346,7 +346,6 @@ void Scheduler::Preempt(Sequence& sequence) {
   ++sequence.preemptions;
   sequence.lost = sequence.computed;
   sequence.computed = 0;
-  sequence.published = 0;
   sequence.state = State::kWaiting;
   waiting_.push_back(&sequence);
 }
