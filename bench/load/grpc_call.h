@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "bench/load/call_watch.h"
 #include "bench/load/event_loop.h"
 #include "common/rpc/channel.h"
@@ -76,15 +78,18 @@ class StreamCall final : public OpenCall,
              Request request, Starter starter)
       : loop_(loop),
         settings_(std::move(settings)),
-        watch_(std::move(watch)),
         request_(std::move(request)),
-        starter_(std::move(starter)) {}
+        starter_(std::move(starter)),
+        watch_(std::move(watch)) {}
 
   void Begin() override {
     if (settings_.timeout_ms > 0) {
       SetTimeout(context_, settings_.timeout_ms * kNanosPerMilli);
     }
-    starter_(&context_, &request_, this);
+    {
+      absl::MutexLock lock(&mutex_);  // publishes what the constructor wrote
+      starter_(&context_, &request_, this);
+    }
     // A slow reader reads from the loop's thread too.
     if (settings_.bytes_per_second > 0) this->AddHold();
     this->StartRead(&message_);
@@ -106,12 +111,11 @@ class StreamCall final : public OpenCall,
       if (settings_.bytes_per_second > 0) this->RemoveHold();
       return;
     }
-    Tell(message_, now, watch_);
+    const Nanos bytes = Take(now);
     if (settings_.bytes_per_second == 0) {
       this->StartRead(&message_);
       return;
     }
-    const auto bytes = static_cast<Nanos>(message_.ByteSizeLong());
     const Nanos pause = bytes * kNanosPerSecond / settings_.bytes_per_second;
     loop_.Post([this, until = now + pause] { PauseUntil(until); });
   }
@@ -120,11 +124,23 @@ class StreamCall final : public OpenCall,
     const Nanos now = loop_.Now();
     loop_.Post([this, now, status = FromGrpcStatus(status)] {
       const auto on_end = settings_.on_end;  // destroys this
-      on_end(watch_.End(status, cut_, now));
+      on_end(TakeRecord(status, now));
     });
   }
 
  private:
+  // Returns the bytes of the message.
+  Nanos Take(Nanos now) {
+    absl::MutexLock lock(&mutex_);
+    Tell(message_, now, watch_);
+    return static_cast<Nanos>(message_.ByteSizeLong());
+  }
+
+  CallRecord TakeRecord(const absl::Status& status, Nanos now) {
+    absl::MutexLock lock(&mutex_);
+    return watch_.End(status, cut_, now);
+  }
+
   void PauseUntil(Nanos due) {
     if (cut_ != Cut::kNone) {
       this->StartRead(&message_);
@@ -138,11 +154,13 @@ class StreamCall final : public OpenCall,
 
   EventLoop& loop_;
   const CallSettings settings_;
-  CallWatch watch_;
   const Request request_;
   const Starter starter_;
   grpc::ClientContext context_;
-  Response message_;
+  // gRPC orders the reactions, but shows no sanitizer how; never contended.
+  absl::Mutex mutex_;
+  CallWatch watch_ ABSL_GUARDED_BY(mutex_);
+  Response message_;  // gRPC's while a read is under way
   // The loop's thread only.
   Cut cut_ = Cut::kNone;
   EventLoop::TimerId pause_{};

@@ -83,7 +83,10 @@ int RunLoad(const Config& config, StopSignal& stop) {
     if (!written.ok()) return Fail(written, kFailed);
   }
   if (run.was_interrupted()) return kInterrupted;
-  return run.results().violations == 0 ? 0 : kFailed;
+  const Results& results = run.results();
+  const bool nothing_worked =
+      results.all().finished == 0 && !results.errors.empty();
+  return results.violations > 0 || nothing_worked ? kFailed : 0;
 }
 
 int Main(int argc, char** argv) {

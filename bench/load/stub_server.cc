@@ -48,20 +48,24 @@ class ScriptedStream final : public grpc::ServerWriteReactor<Response> {
         in_flight_(in_flight),
         begun_(std::chrono::system_clock::now()),
         words_(SeedOf(script_)) {
-    response_.mutable_started()->set_prompt_tokens(
-        static_cast<int32_t>(script_.prompt.size()));
+    {
+      absl::MutexLock lock(&mutex_);  // publishes what is written here
+      response_.mutable_started()->set_prompt_tokens(
+          static_cast<int32_t>(script_.prompt.size()));
+    }
     this->StartWrite(&response_);
   }
 
   void OnWriteDone(bool ok) override {
     if (!ok) return this->Finish(grpc::Status::CANCELLED);
-    if (written_ > script_.tokens) return this->Finish(grpc::Status::OK);
-    if (written_ == script_.tokens) return WriteNext();  // Finished
-    absl::MutexLock lock(&mutex_);
-    alarm_.Set(DueOf(written_), [this](bool fired) {
-      if (fired) return WriteNext();
-      this->Finish(grpc::Status::CANCELLED);
-    });
+    switch (ArmForNext()) {
+      case Next::kToken:
+        return;  // the alarm goes on
+      case Next::kFinished:
+        return WriteNext();
+      case Next::kNothing:
+        return this->Finish(grpc::Status::OK);
+    }
   }
   void OnCancel() override {
     absl::MutexLock lock(&mutex_);
@@ -69,10 +73,24 @@ class ScriptedStream final : public grpc::ServerWriteReactor<Response> {
   }
   void OnDone() override {
     in_flight_.fetch_sub(1);
+    { absl::MutexLock lock(&mutex_); }  // after all that others did here
     delete this;
   }
 
  private:
+  enum class Next { kToken, kFinished, kNothing };
+
+  Next ArmForNext() {
+    absl::MutexLock lock(&mutex_);
+    if (written_ > script_.tokens) return Next::kNothing;
+    if (written_ == script_.tokens) return Next::kFinished;
+    alarm_.Set(DueOf(written_), [this](bool fired) {
+      if (fired) return WriteNext();
+      this->Finish(grpc::Status::CANCELLED);
+    });
+    return Next::kToken;
+  }
+
   Time DueOf(int32_t token) const {
     return begun_ +
            std::chrono::milliseconds(options_.first_token_ms +
@@ -80,6 +98,12 @@ class ScriptedStream final : public grpc::ServerWriteReactor<Response> {
   }
 
   void WriteNext() {
+    FillNext();
+    this->StartWrite(&response_);
+  }
+
+  void FillNext() {
+    absl::MutexLock lock(&mutex_);
     response_.Clear();
     if (written_ == script_.tokens) {
       gateway::v1::Finished& finished = *response_.mutable_finished();
@@ -94,17 +118,16 @@ class ScriptedStream final : public grpc::ServerWriteReactor<Response> {
       delta.set_tokens(1);
     }
     ++written_;
-    this->StartWrite(&response_);
   }
 
   const StubOptions options_;
   const Script script_;
   std::atomic<int32_t>& in_flight_;
   const Time begun_;
-  SeededRandom words_;
-  int32_t written_ = 0;  // tokens, and Finished
-  Response response_;
   absl::Mutex mutex_;
+  SeededRandom words_ ABSL_GUARDED_BY(mutex_);
+  int32_t written_ ABSL_GUARDED_BY(mutex_) = 0;  // tokens, and Finished
+  Response response_;  // gRPC's while a write is under way
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
 };
 
