@@ -2,6 +2,7 @@
 
 // One server stream of the callback API, measured.
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -108,15 +109,14 @@ class StreamCall final : public OpenCall,
   void OnReadDone(bool ok) override {
     const Nanos now = loop_.Now();
     if (!ok) {
-      if (settings_.bytes_per_second > 0) this->RemoveHold();
+      if (Slow()) this->RemoveHold();
       return;
     }
-    const Nanos bytes = Take(now);
-    if (settings_.bytes_per_second == 0) {
+    const Nanos pause = Take(now);
+    if (pause == 0) {
       this->StartRead(&message_);
       return;
     }
-    const Nanos pause = bytes * kNanosPerSecond / settings_.bytes_per_second;
     loop_.Post([this, until = now + pause] { PauseUntil(until); });
   }
 
@@ -129,11 +129,19 @@ class StreamCall final : public OpenCall,
   }
 
  private:
-  // Returns the bytes of the message.
+  bool Slow() {
+    absl::MutexLock lock(&mutex_);
+    return settings_.bytes_per_second > 0;
+  }
+
+  // Returns how long a slow reader is busy with the message; else 0.
   Nanos Take(Nanos now) {
     absl::MutexLock lock(&mutex_);
     Tell(message_, now, watch_);
-    return static_cast<Nanos>(message_.ByteSizeLong());
+    if (settings_.bytes_per_second == 0) return 0;
+    const auto bytes = static_cast<Nanos>(message_.ByteSizeLong());
+    return std::max<Nanos>(bytes * kNanosPerSecond / settings_.bytes_per_second,
+                           1);
   }
 
   CallRecord TakeRecord(const absl::Status& status, Nanos now) {
