@@ -16,7 +16,7 @@ namespace {
 using Fault = TenantHashRunner::Fault;
 
 // A turn is a step: no request may need this many turns, however unlucky.
-constexpr int64_t kTurnsForRequest = 4000;
+constexpr int64_t kTurnsForRequest = 400;
 constexpr int32_t kMostRefusals = 12;
 
 absl::Status Broken(const std::string& what) {
@@ -326,7 +326,8 @@ absl::Status Episode::LetClientsAct() {
 
 absl::Status Episode::JudgeSilence(const Guest& guest) const {
   const Client& client = *guest.client;
-  if (!client.reads_promptly()) return absl::OkStatus();
+  // Who cancels does not listen any more.
+  if (!client.reads_promptly() || client.cancelled()) return absl::OkStatus();
   const Nanos limit = world_.options().alive_interval_ms * kNanosPerMilli +
                       2 * world_.longest_step() + kNanosPerMilli;
   if (clock_.Now() - client.heard_at() <= limit) return absl::OkStatus();
