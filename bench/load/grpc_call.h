@@ -2,7 +2,6 @@
 
 // One server stream of the callback API, measured.
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -107,17 +106,16 @@ class StreamCall final : public OpenCall,
   }
 
   void OnReadDone(bool ok) override {
-    const Nanos now = loop_.Now();
     if (!ok) {
       if (Slow()) this->RemoveHold();
       return;
     }
-    const Nanos pause = Take(now);
-    if (pause == 0) {
+    const Nanos resume_at = Take();
+    if (resume_at == 0) {
       this->StartRead(&message_);
       return;
     }
-    loop_.Post([this, until = now + pause] { PauseUntil(until); });
+    loop_.Post([this, resume_at] { PauseUntil(resume_at); });
   }
 
   void OnDone(const grpc::Status& status) override {
@@ -134,14 +132,14 @@ class StreamCall final : public OpenCall,
     return settings_.bytes_per_second > 0;
   }
 
-  // Returns how long a slow reader is busy with the message; else 0.
-  Nanos Take(Nanos now) {
+  // Returns when a slow reader is done with the message; 0: it is not slow.
+  Nanos Take() {
     absl::MutexLock lock(&mutex_);
+    const Nanos now = loop_.Now();
     Tell(message_, now, watch_);
     if (settings_.bytes_per_second == 0) return 0;
     const auto bytes = static_cast<Nanos>(message_.ByteSizeLong());
-    return std::max<Nanos>(bytes * kNanosPerSecond / settings_.bytes_per_second,
-                           1);
+    return now + bytes * kNanosPerSecond / settings_.bytes_per_second;
   }
 
   CallRecord TakeRecord(const absl::Status& status, Nanos now) {
