@@ -48,6 +48,8 @@ class Client {
   absl::Status Drain(Nanos now);
 
   bool submitted() const { return outbox_ != nullptr; }
+  // As the engine sees it.
+  bool full() const { return submitted() && outbox_->full(); }
   bool ended() const { return end_.has_value(); }
   bool cancelled() const { return cancelled_; }
   // Reads all in each turn: signs of life must reach it.

@@ -241,12 +241,17 @@ absl::Status Episode::Step() {
     for (Guest& guest : guests_) guest.client->ExpectFault();
   }
   const SchedulerCounts before = core_->scheduler().counts();
+  std::vector<std::string> full;
+  for (const Guest& guest : guests_) {
+    if (guest.client->full()) full.push_back(guest.client->fields().request_id);
+  }
   const Nanos began = clock_.Now();
   const bool ran = core_->Step();
   ++tally_.steps;
   tally_.requests_in_steps += before.queued_requests + before.running_requests;
   RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
   RETURN_IF_ERROR(JudgeStep(ran, began, before));
+  RETURN_IF_ERROR(JudgePauses(full));
   CountSituations(before);
   if (!ran) AdvanceIdle();
   return absl::OkStatus();
@@ -265,6 +270,17 @@ absl::Status Episode::JudgeStep(bool ran, Nanos began,
     return Broken("nothing runs although requests wait");
   }
   if (ran && clock_.Now() == began) return Broken("a step without the runner");
+  return absl::OkStatus();
+}
+
+absl::Status Episode::JudgePauses(const std::vector<std::string>& full) const {
+  for (const auto& [ticket, live] : core_->scheduler().requests()) {
+    const bool was_full =
+        std::find(full.begin(), full.end(), live->request.id()) != full.end();
+    if (live->paused != was_full) {
+      return Broken("a pause does not follow its outbox");
+    }
+  }
   return absl::OkStatus();
 }
 

@@ -75,6 +75,7 @@ class Episode {
   absl::Status Supersede(Guest& guest);
   absl::Status Step();
   absl::Status JudgeStep(bool ran, Nanos began, const SchedulerCounts& before);
+  absl::Status JudgePauses(const std::vector<std::string>& full) const;
   absl::Status LetClientsAct();
   absl::Status JudgeSilence(const Guest& guest) const;
   void CountSituations(const SchedulerCounts& before);
