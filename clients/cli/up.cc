@@ -338,7 +338,13 @@ int RunUp(const UpOptions& options) {
   absl::StatusOr<Supervisor> supervisor =
       Supervisor::Create(directory->string());
   if (!supervisor.ok()) return Refuse(supervisor.status());
-  return Launch(options, *std::move(supervisor), *directory).Run();
+  const int exit_code =
+      Launch(options, *std::move(supervisor), *directory).Run();
+  if (options.log_dir.empty() && exit_code == 0) {
+    std::error_code ignored;  // logs of a good run are nobody's loss
+    fs::remove_all(*directory, ignored);
+  }
+  return exit_code;
 }
 
 }  // namespace sluice::cli

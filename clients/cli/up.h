@@ -25,7 +25,8 @@ struct UpOptions {
   // SLUICE_GENERATOR (host:port), and SLUICE_*_METRICS (URLs) in its
   // environment.
   std::string exec;
-  std::string log_dir;  // empty: a new directory under the temporary one
+  // Empty: a new directory under the temporary one, gone after a good run.
+  std::string log_dir;
   int64_t start_timeout_ms = 600'000;  // until healthy, loading included
   int64_t stop_grace_ms = 15'000;      // from SIGTERM to SIGKILL
 };
