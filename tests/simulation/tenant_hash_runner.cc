@@ -87,6 +87,7 @@ size_t TenantHashRunner::SlotOf(const SequenceRows& rows,
 }
 
 void TenantHashRunner::Write(const SequenceRows& rows) {
+  SLUICE_CHECK(!rows.token_ids.empty(), "a planned sequence has rows");
   for (size_t i = 0; i < rows.token_ids.size(); ++i) {
     const int32_t position = rows.first_position + static_cast<int32_t>(i);
     const uint64_t tenant =
