@@ -1,6 +1,6 @@
 #!/bin/sh
 # Proves the README on a bare Debian 12: debootstrap, a clone of this
-# repository, `./dev run --smoke`, then `./dev test`, on two cores.
+# repository, `./dev run --smoke` on two cores, then `./dev test`.
 #
 #   fresh-machine.sh DIR    DIR is made, and removed when all went well
 #
@@ -21,11 +21,11 @@ mirror="$(sed -n -e 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' \
 
 seconds() { date +%s; }
 inside() {
-  # Its own mount namespace: proc goes away with it.
-  taskset -c 0,1 unshare -m sh -c '
+  # On the cores $1. Its own mount namespace: proc goes away with it.
+  taskset -c "$1" unshare -m sh -c '
     mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/dev/shm" &&
     exec chroot "$1" env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-      LANG=C.UTF-8 sh -c "cd /sluice && $2"' sh "$dir" "$1"
+      LANG=C.UTF-8 sh -c "cd /sluice && $2"' sh "$dir" "$2"
 }
 
 began="$(seconds)"
@@ -40,14 +40,14 @@ echo "bootstrap_s $(($(seconds) - began))"
 
 began="$(seconds)"
 status=0
-inside './dev run --smoke' >>"$dir.log" 2>&1 || status=$?
+inside 0,1 './dev run --smoke' >>"$dir.log" 2>&1 || status=$?
 echo "smoke_exit $status"
 echo "smoke_s $(($(seconds) - began))"
 tail -n 5 "$dir.log" >&2
 
 if [ "$status" = 0 ] && [ -z "${SLUICE_FRESH_SKIP_TEST:-}" ]; then
   began="$(seconds)"
-  inside './dev test' >>"$dir.log" 2>&1 || status=$?
+  inside "0-$(($(nproc) - 1))" './dev test' >>"$dir.log" 2>&1 || status=$?
   echo "test_exit $status"
   echo "test_s $(($(seconds) - began))"
   tail -n 8 "$dir.log" >&2

@@ -37,8 +37,9 @@ class GrpcTest(unittest.TestCase):
             params=self.sampling.SamplingParams(**params))
 
     def test_chat_streams_started_deltas_finished_in_order(self):
-        kinds = [r.WhichOneof("event")
-                 for r in self.gateway.Chat(self.request(), timeout=60)]
+        # Deltas coalesce while a reader is late: ask for more than any lateness.
+        kinds = [r.WhichOneof("event") for r in self.gateway.Chat(
+            self.request(max_new_tokens=512, ignore_eos=True), timeout=120)]
         self.assertEqual(kinds.count("started"), 1)
         self.assertEqual(kinds[-1], "finished")
         self.assertEqual(kinds.count("finished"), 1)
@@ -49,14 +50,14 @@ class GrpcTest(unittest.TestCase):
 
     def test_text_arrives_while_the_model_still_generates(self):
         call = self.gateway.Chat(
-            self.request(max_new_tokens=64, ignore_eos=True), timeout=60)
+            self.request(max_new_tokens=2000, ignore_eos=True), timeout=120)
         for response in call:
             if response.WhichOneof("event") == "delta" and response.delta.text:
-                load = self.stack.generator.metrics()
+                running = self.stack.generator.metrics()["sluice_requests_running"]
                 break
-        self.assertGreaterEqual(load["sluice_requests_running"], 0)
+        self.assertEqual(running, 1)
         rest = [r.WhichOneof("event") for r in call]
-        self.assertGreater(rest.count("delta"), 5)
+        self.assertGreaterEqual(rest.count("delta"), 1)
 
     def test_started_tells_every_parameter_and_the_seed(self):
         request = self.request()
