@@ -21,8 +21,8 @@ uint64_t SystemRandom::Next() {
 }
 
 uint64_t SeededRandom::Next() {
-  state_ += 0x9E3779B97F4A7C15u;
-  uint64_t mixed = state_;
+  constexpr uint64_t kStep = 0x9E3779B97F4A7C15u;
+  uint64_t mixed = state_.fetch_add(kStep, std::memory_order_relaxed) + kStep;
   mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9u;
   mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EBu;
   return mixed ^ (mixed >> 31);

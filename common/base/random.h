@@ -3,6 +3,7 @@
 // Randomness as a dependency: whoever draws a seed or an id takes a
 // RandomSource, so that tests and the simulator own the dice.
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -23,14 +24,14 @@ class SystemRandom final : public RandomSource {
 };
 
 // The same numbers for the same seed (SplitMix64, Steele et al. 2014).
-// Threads: one at a time.
+// Threads: any; who shares one shares its sequence.
 class SeededRandom final : public RandomSource {
  public:
   explicit SeededRandom(uint64_t seed) : state_(seed) {}
   uint64_t Next() override;
 
  private:
-  uint64_t state_;
+  std::atomic<uint64_t> state_;
 };
 
 // 128 bits as 32 lower-case hex characters.
