@@ -207,7 +207,9 @@ TEST_F(GatewayServiceTest, DeadlineOfTheClientBecomesTheAttempts) {
   ASSERT_TRUE(
       Eventually([&] { return router_.generator->last_stream() != nullptr; }));
   const Nanos left = router_.generator->last_attempt().deadline - clock_.Now();
-  EXPECT_LE(left, 40 * kNanosPerSecond);
+  // gRPC rounds the deadline that it sends up, and without one the attempt
+  // would have minutes.
+  EXPECT_LE(left, 50 * kNanosPerSecond);
   EXPECT_GT(left, 10 * kNanosPerSecond);
   context.TryCancel();
   reader->Finish();
