@@ -1,13 +1,12 @@
 #include "services/generator/scheduler/scheduler.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
-#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
+#include "services/generator/scheduler/admission.h"
+#include "services/generator/scheduler/scheduling_order.h"
 
 namespace sluice::generator {
 namespace {
@@ -17,40 +16,12 @@ using State = Sequence::State;
 // Tenants whose debt is remembered while they have no request.
 constexpr int32_t kMaxIdleTenants = 1024;
 
-bool RequestComesBefore(const LiveRequest* a, const LiveRequest* b) {
-  const auto order = [](const LiveRequest& request) {
-    return std::make_tuple(request.aged_class, request.account->served,
-                           request.ticket);
-  };
-  return order(*a) < order(*b);
-}
-
-bool ComesBefore(const Sequence* a, const Sequence* b) {
-  if (a->request == b->request) return a->index < b->index;
-  return RequestComesBefore(a->request, b->request);
-}
-
 // Its tenant pays for ids that were not charged and are not in the cache.
 void Charge(Sequence& sequence, int32_t cached) {
   const int32_t count = static_cast<int32_t>(sequence.ids.size());
   sequence.request->account->served +=
       std::max(0, count - std::max(sequence.charged, cached));
   sequence.charged = count;
-}
-
-absl::Status QueueFull(const char* what, int64_t got, int64_t limit,
-                       int32_t retry_delay_ms) {
-  return WithRetryDelay(WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                                       "queue: too many ", what, ", got ", got,
-                                       ", limit ", limit)),
-                                   kReasonQueueFull),
-                        retry_delay_ms * kNanosPerMilli);
-}
-
-absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
-  if (got >= least) return absl::OkStatus();
-  return FieldError(field, "too small", absl::StrCat(got),
-                    absl::StrCat("at least ", least));
 }
 
 void DropOthers(std::vector<Sequence*>& sequences, State state) {
@@ -60,44 +31,30 @@ void DropOthers(std::vector<Sequence*>& sequences, State state) {
 
 }  // namespace
 
-absl::Status CheckOptions(const SchedulerOptions& options) {
-  RETURN_IF_ERROR(
-      CheckAtLeast("max_running_sequences", options.max_running_sequences, 1));
-  RETURN_IF_ERROR(CheckAtLeast("max_step_rows", options.max_step_rows,
-                               options.max_running_sequences));
-  RETURN_IF_ERROR(
-      CheckAtLeast("max_queued_requests", options.max_queued_requests, 1));
-  RETURN_IF_ERROR(
-      CheckAtLeast("max_queued_tokens", options.max_queued_tokens, 1));
-  RETURN_IF_ERROR(CheckAtLeast("max_preemptions", options.max_preemptions, 0));
-  RETURN_IF_ERROR(
-      CheckAtLeast("priority_aging_ms", options.priority_aging_ms, 1));
-  return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
-}
-
 Scheduler::Scheduler(const SchedulerOptions& options,
                      const SchedulerModel& model, const Vocabulary& vocabulary)
     : options_(options),
       vocabulary_(vocabulary),
-      vocabulary_size_(model.vocabulary_size),
-      pool_(model.block_count, model.block_size),
-      cache_(pool_, model.fingerprint),
-      ledger_(kMaxIdleTenants) {
+      model_(model),
+      ledger_(kMaxIdleTenants),
+      kv_(options, model) {
   SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
 }
 
 absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
   SLUICE_CHECK(requests_.empty() || requests_.rbegin()->first < ticket,
                "tickets grow");
-  RETURN_IF_ERROR(CheckAdmission(request));
+  RETURN_IF_ERROR(CheckFits(request, model_));
+  const SchedulerCounts waiting = counts();
+  RETURN_IF_ERROR(CheckQueue(
+      request, {waiting.queued_requests, waiting.queued_tokens}, options_));
   TenantLedger::Account& account = ledger_.Enter(request.tenant());
   auto live =
       std::make_unique<LiveRequest>(ticket, std::move(request), account, now);
   for (int32_t i = 0; i < live->request.n(); ++i) {
-    live->sequences.emplace_back(*live, i, pool_, vocabulary_,
-                                 vocabulary_size_);
-    if (!options_.prefix_cache || live->request.bypass_prefix_cache()) continue;
-    live->sequences.back().chain = cache_.StartChain(live->request.tenant());
+    live->sequences.emplace_back(*live, i, kv_.pool(), vocabulary_,
+                                 model_.vocabulary_size);
+    kv_.Enter(live->sequences.back());
   }
   LiveRequest& placed = *live;
   requests_.emplace(ticket, std::move(live));
@@ -108,28 +65,6 @@ absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
     // Everything was delivered by earlier attempts but the end of the stream.
     MarkStarted(placed, now);
     FinishIfEnded(ticket);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Scheduler::CheckAdmission(const Request& request) const {
-  const BlockCounts blocks = pool_.counts();
-  const int32_t needed = pool_.BlocksFor(request.max_positions());
-  if (needed > blocks.total) {
-    return FieldError(
-        "prompt_ids", "prompt and output can never fit the KV cache",
-        absl::StrCat(request.max_positions(), " tokens in ", needed, " blocks"),
-        absl::StrCat(blocks.total, " blocks"));
-  }
-  const SchedulerCounts now = counts();
-  if (now.queued_requests >= options_.max_queued_requests) {
-    return QueueFull("requests", now.queued_requests + 1,
-                     options_.max_queued_requests, options_.retry_delay_ms);
-  }
-  const int64_t tokens = now.queued_tokens + request.cost_tokens();
-  if (now.queued_requests > 0 && tokens > options_.max_queued_tokens) {
-    return QueueFull("tokens", tokens, options_.max_queued_tokens,
-                     options_.retry_delay_ms);
   }
   return absl::OkStatus();
 }
@@ -155,7 +90,9 @@ const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   step_ = PlannedStep{};
   ExpireDeadlines(now);
   AgeClasses(now);
-  std::sort(running_.begin(), running_.end(), ComesBefore);
+  std::sort(
+      running_.begin(), running_.end(),
+      [](const Sequence* a, const Sequence* b) { return ComesBefore(*a, *b); });
   PlanDecode();
   int32_t budget = std::min(std::max(prefill_rows, 1),
                             options_.max_step_rows - step_.decode_rows);
@@ -221,122 +158,40 @@ Sequence* Scheduler::NextWaiting() const {
         SiblingPrefills(*sequence)) {
       continue;
     }
-    if (first == nullptr || ComesBefore(sequence, first)) first = sequence;
+    if (first == nullptr || ComesBefore(*sequence, *first)) first = sequence;
   }
   return first;
 }
 
 bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
-  while (!TakeBlocks(sequence)) {
-    Sequence* victim = PickVictim(/*paused_only=*/true);
+  // Those that run already may each need a block soon; without this margin the
+  // newcomer would be the one to give its blocks up again.
+  while (!kv_.Take(sequence, static_cast<int32_t>(running_.size()),
+                   step_.plan.copies)) {
+    Sequence* victim = PickVictim(running_, /*paused_only=*/true);
     if (victim == nullptr) return false;
     Preempt(*victim);
     DropOthers(running_, State::kRunning);
   }
+  Charge(sequence, sequence.computed);
+  preempted_tokens_ += std::max(0, sequence.lost - sequence.computed);
+  sequence.lost = 0;
   sequence.state = State::kRunning;
   running_.push_back(&sequence);
   MarkStarted(*sequence.request, now);
   return true;
 }
 
-bool Scheduler::TakeBlocks(Sequence& sequence) {
-  const bool pin = sequence.preemptions >= options_.max_preemptions;
-  const int64_t positions = pin ? sequence.request->request.max_positions()
-                                : static_cast<int64_t>(sequence.ids.size());
-  const PrefixMatch match = FindPrefix(sequence);
-  const int32_t cached =
-      static_cast<int32_t>(match.blocks.size()) * pool_.block_size() +
-      match.part_positions;
-  const Sequence* source = ForkSource(sequence);
-  const int32_t prompt = sequence.request->request.prompt_tokens();
-  if (cached >= prompt - 1) source = nullptr;  // the cache has no less
-  const int32_t shared = source == nullptr ? cached : prompt - 1;
-  int32_t fresh = pool_.BlocksFor(positions) - shared / pool_.block_size();
-  if (source == nullptr) fresh += cache_.CountCached(match);
-  // Those that run already may each need a block soon; without this margin the
-  // newcomer would be the one to give its blocks up again.
-  const int32_t margin = static_cast<int32_t>(running_.size());
-  if (fresh + margin > pool_.available()) return false;
-  if (source != nullptr) {
-    SLUICE_CHECK(
-        sequence.blocks.ForkFrom(source->blocks, shared, step_.plan.copies),
-        "available blocks can be taken");
-  } else {
-    sequence.blocks.StartWith(match, step_.plan.copies);
-    CountPrefix(*sequence.request, cached);
-  }
-  sequence.computed = shared;
-  sequence.published = shared / pool_.block_size();
-  Charge(sequence, shared);
-  preempted_tokens_ += std::max(0, sequence.lost - shared);
-  sequence.lost = 0;
-  SLUICE_CHECK(sequence.blocks.Grow(positions),
-               "available blocks can be taken");
-  sequence.pinned = pin;
-  return true;
-}
-
-PrefixMatch Scheduler::FindPrefix(Sequence& sequence) const {
-  if (!sequence.chain.has_value()) return {};
-  // The last token always runs: its logits are wanted.
-  return cache_.Find(*sequence.chain, sequence.ids, sequence.remaining() - 1);
-}
-
-void Scheduler::CountPrefix(LiveRequest& request, int32_t cached) {
-  if (request.started || !options_.prefix_cache) return;
-  request.cached_tokens = std::min(cached, request.request.prompt_tokens());
-  prefix_.cached_tokens += request.cached_tokens;
-  const bool bypasses = request.request.bypass_prefix_cache();
-  ++(bypasses ? prefix_.bypassed : cached > 0 ? prefix_.hits : prefix_.misses);
-}
-
-void Scheduler::PublishBlocks(Sequence& sequence) {
-  if (!sequence.chain.has_value()) return;
-  const int32_t whole = sequence.computed / pool_.block_size();
-  cache_.Publish(*sequence.chain, sequence.ids, sequence.blocks,
-                 sequence.published, whole);
-  sequence.published = whole;
-}
-
 bool Scheduler::GrowByPreempting(Sequence& sequence) {
   while (!sequence.blocks.Grow(static_cast<int64_t>(sequence.ids.size()))) {
-    Sequence* victim = PickVictim(/*paused_only=*/true);
-    if (victim == nullptr) victim = PickVictim(/*paused_only=*/false);
+    Sequence* victim = PickVictim(running_, /*paused_only=*/true);
+    if (victim == nullptr) victim = PickVictim(running_, /*paused_only=*/false);
     // The sequence itself is unpinned, so there always is one.
     SLUICE_CHECK(victim != nullptr, "a pinned sequence never grows");
     Preempt(*victim);
     if (victim == &sequence) return false;
   }
   return true;
-}
-
-const Sequence* Scheduler::ForkSource(const Sequence& sequence) const {
-  const int32_t prompt = sequence.request->request.prompt_tokens();
-  for (const Sequence& sibling : sequence.request->sequences) {
-    if (sibling.state == State::kRunning && sibling.computed >= prompt - 1) {
-      return &sibling;
-    }
-  }
-  return nullptr;
-}
-
-bool Scheduler::SiblingPrefills(const Sequence& sequence) const {
-  if (sequence.request->sequences.size() == 1) return false;
-  const auto& siblings = sequence.request->sequences;
-  return ForkSource(sequence) == nullptr &&
-         std::any_of(siblings.begin(), siblings.end(), [](const Sequence& s) {
-           return s.state == State::kRunning;
-         });
-}
-
-Sequence* Scheduler::PickVictim(bool paused_only) {
-  Sequence* last = nullptr;
-  for (Sequence* sequence : running_) {
-    if (sequence->state != State::kRunning || sequence->pinned) continue;
-    if (paused_only && !sequence->request->paused) continue;
-    if (last == nullptr || ComesBefore(last, sequence)) last = sequence;
-  }
-  return last;
 }
 
 // Leaves the sequence in running_, for callers that iterate over it.
@@ -390,16 +245,16 @@ StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
     touched.push_back(ticket);
     CommitProgress(planned, outcome);
     if (!planned.wants_logits) {
-      PublishBlocks(sequence);
+      kv_.Publish(sequence);
       continue;
     }
     const absl::StatusOr<int32_t>& token = tokens[next_token++];
     if (token.ok()) {
-      PublishBlocks(sequence);
+      kv_.Publish(sequence);
       CommitToken(sequence, *token, now, outcome);
     } else {
       // What it computed may be as bad as the logits: nobody shall find it.
-      cache_.Withdraw(sequence.blocks);
+      kv_.Withdraw(sequence);
       failed.emplace_back(ticket, token.status());
     }
   }
@@ -527,7 +382,10 @@ std::vector<std::pair<Ticket, int32_t>> Scheduler::QueuePositions() {
   for (const auto& [ticket, request] : requests_) {
     if (!request->started) queued.push_back(request.get());
   }
-  std::sort(queued.begin(), queued.end(), RequestComesBefore);
+  std::sort(queued.begin(), queued.end(),
+            [](const LiveRequest* a, const LiveRequest* b) {
+              return ComesBefore(*a, *b);
+            });
   std::vector<std::pair<Ticket, int32_t>> positions;
   for (size_t i = 0; i < queued.size(); ++i) {
     positions.emplace_back(queued[i]->ticket, static_cast<int32_t>(i));
@@ -563,8 +421,7 @@ SchedulerCounts Scheduler::counts() const {
   counts.waiting_sequences = static_cast<int32_t>(waiting_.size());
   counts.preemptions = preemptions_;
   counts.preempted_tokens = preempted_tokens_;
-  counts.prefix = prefix_;
-  counts.prefix.evictions = cache_.evictions();
+  counts.prefix = kv_.counts();
   return counts;
 }
 

@@ -16,47 +16,16 @@
 #include "common/base/clock.h"
 #include "common/vocabulary/vocabulary.h"
 #include "services/generator/kv_cache/block_pool.h"
-#include "services/generator/kv_cache/prefix_cache.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/sampler/sampler.h"
+#include "services/generator/scheduler/kv_allocator.h"
 #include "services/generator/scheduler/request.h"
+#include "services/generator/scheduler/scheduler_options.h"
 #include "services/generator/scheduler/sequence.h"
 #include "services/generator/scheduler/tenant_ledger.h"
 #include "services/generator/scheduler/token_event.h"
 
 namespace sluice::generator {
-
-struct SchedulerOptions {
-  // Rows of a step at most; every running sequence has one, the rest is
-  // prefill. More make prefill cheaper and let cancels wait longer.
-  int32_t max_step_rows = 512;
-  // Sequences that hold blocks at once.
-  int32_t max_running_sequences = 64;
-  // Requests that wait for their first step; beyond, they are refused.
-  int32_t max_queued_requests = 256;
-  // Their prompt and output tokens together; one request always may wait.
-  int64_t max_queued_tokens = int64_t{1} << 22;
-  // A sequence that lost its blocks this often next waits for all it can need.
-  int32_t max_preemptions = 3;
-  // A request moves up one priority class each time it was here so long.
-  int32_t priority_aging_ms = 30'000;
-  // What a refused request is told to wait.
-  int32_t retry_delay_ms = 1000;
-  // Keeps the blocks of ended sequences for requests of the same tenant that
-  // begin with the same tokens, until others need them.
-  bool prefix_cache = true;
-};
-
-// Errors: INVALID_ARGUMENT "field: what, got, limit".
-absl::Status CheckOptions(const SchedulerOptions& options);
-
-// The runner's side of the pool and of the logits.
-struct SchedulerModel {
-  int32_t block_count = 0;
-  int32_t block_size = 0;
-  int32_t vocabulary_size = 0;
-  std::string fingerprint = {};  // of the runner
-};
 
 // A row of logits that a token is to be chosen from. Lent until Commit.
 struct SampleJob {
@@ -79,15 +48,6 @@ struct StepOutcome {
   int32_t generated_tokens = 0;  // newly sampled
   std::vector<Nanos> first_token_waits;  // since arrival
   std::vector<Nanos> token_gaps;         // since the sequence's last token
-};
-
-// What the prefix cache did for requests that started, since the start.
-struct PrefixCounts {
-  int64_t hits = 0;    // requests that found a part of their prompt
-  int64_t misses = 0;  // that found nothing
-  int64_t bypassed = 0;
-  int64_t cached_tokens = 0;  // of their prompts
-  int64_t evictions = 0;      // blocks
 };
 
 struct SchedulerCounts {
@@ -146,9 +106,9 @@ class Scheduler {
   // The earliest deadline of all requests; kNoDeadline when there is none.
   Nanos NextDeadline() const;
   SchedulerCounts counts() const;
-  BlockCounts block_counts() const { return pool_.counts(); }
+  BlockCounts block_counts() const { return kv_.pool().counts(); }
   // For the invariant checker: everything that is alive.
-  const BlockPool& pool() const { return pool_; }
+  const BlockPool& pool() const { return kv_.pool(); }
   const std::map<Ticket, std::unique_ptr<LiveRequest>>& requests() const {
     return requests_;
   }
@@ -165,7 +125,6 @@ class Scheduler {
     bool wants_logits;
   };
 
-  absl::Status CheckAdmission(const Request& request) const;
   void ExpireDeadlines(Nanos now);
   void PlanDecode();
   void PlanPrefill(int32_t& budget);
@@ -173,16 +132,7 @@ class Scheduler {
   // The first in order that may be admitted; null when there is none.
   Sequence* NextWaiting() const;
   bool AdmitOne(Sequence& sequence, Nanos now);
-  bool TakeBlocks(Sequence& sequence);
-  PrefixMatch FindPrefix(Sequence& sequence) const;
-  void CountPrefix(LiveRequest& request, int32_t cached);
-  // Offers what is computed to the prefix cache.
-  void PublishBlocks(Sequence& sequence);
   bool GrowByPreempting(Sequence& sequence);
-  // Of the same request, with the whole prompt cached; null when there is none.
-  const Sequence* ForkSource(const Sequence& sequence) const;
-  bool SiblingPrefills(const Sequence& sequence) const;
-  Sequence* PickVictim(bool paused_only);
   void Preempt(Sequence& sequence);
   void AddRows(Sequence& sequence, int32_t rows);
   void CommitProgress(const PlannedRows& planned, StepOutcome& outcome);
@@ -196,10 +146,9 @@ class Scheduler {
 
   SchedulerOptions options_;
   const Vocabulary& vocabulary_;
-  int32_t vocabulary_size_;
-  BlockPool pool_;
-  PrefixCache cache_;
+  const SchedulerModel model_;
   TenantLedger ledger_;
+  KvAllocator kv_;
   // Declared after the pool: the sequences' blocks go back before it goes.
   std::map<Ticket, std::unique_ptr<LiveRequest>> requests_;
   std::vector<Sequence*> waiting_;
@@ -209,7 +158,6 @@ class Scheduler {
   std::vector<TokenEvent> events_;
   int64_t preemptions_ = 0;
   int64_t preempted_tokens_ = 0;
-  PrefixCounts prefix_;
 };
 
 }  // namespace sluice::generator

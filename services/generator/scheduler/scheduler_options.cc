@@ -1,0 +1,33 @@
+#include "services/generator/scheduler/scheduler_options.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/base/error_info.h"
+#include "common/base/status_macros.h"
+
+namespace sluice::generator {
+namespace {
+
+absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
+  if (got >= least) return absl::OkStatus();
+  return FieldError(field, "too small", absl::StrCat(got),
+                    absl::StrCat("at least ", least));
+}
+
+}  // namespace
+
+absl::Status CheckOptions(const SchedulerOptions& options) {
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_running_sequences", options.max_running_sequences, 1));
+  RETURN_IF_ERROR(CheckAtLeast("max_step_rows", options.max_step_rows,
+                               options.max_running_sequences));
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_queued_requests", options.max_queued_requests, 1));
+  RETURN_IF_ERROR(
+      CheckAtLeast("max_queued_tokens", options.max_queued_tokens, 1));
+  RETURN_IF_ERROR(CheckAtLeast("max_preemptions", options.max_preemptions, 0));
+  RETURN_IF_ERROR(
+      CheckAtLeast("priority_aging_ms", options.priority_aging_ms, 1));
+  return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
+}
+
+}  // namespace sluice::generator

@@ -1,0 +1,44 @@
+#pragma once
+
+// What an operator sets of the scheduler, and what it is told of the model.
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace sluice::generator {
+
+struct SchedulerOptions {
+  // Rows of a step at most; every running sequence has one, the rest is
+  // prefill. More make prefill cheaper and let cancels wait longer.
+  int32_t max_step_rows = 512;
+  // Sequences that hold blocks at once.
+  int32_t max_running_sequences = 64;
+  // Requests that wait for their first step; beyond, they are refused.
+  int32_t max_queued_requests = 256;
+  // Their prompt and output tokens together; one request always may wait.
+  int64_t max_queued_tokens = int64_t{1} << 22;
+  // A sequence that lost its blocks this often next waits for all it can need.
+  int32_t max_preemptions = 3;
+  // A request moves up one priority class each time it was here so long.
+  int32_t priority_aging_ms = 30'000;
+  // What a refused request is told to wait.
+  int32_t retry_delay_ms = 1000;
+  // Keeps the blocks of ended sequences for requests of the same tenant that
+  // begin with the same tokens, until others need them.
+  bool prefix_cache = true;
+};
+
+// Errors: INVALID_ARGUMENT "field: what, got, limit".
+absl::Status CheckOptions(const SchedulerOptions& options);
+
+// The runner's side of the pool and of the logits.
+struct SchedulerModel {
+  int32_t block_count = 0;
+  int32_t block_size = 0;
+  int32_t vocabulary_size = 0;
+  std::string fingerprint = {};  // of the runner
+};
+
+}  // namespace sluice::generator
