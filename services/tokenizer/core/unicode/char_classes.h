@@ -23,12 +23,13 @@ enum CharClass : uint16_t {
   kSymbol = 32,       // \p{S}
   kWord = 64,         // \w
   kDigit = 128,       // what the pre-tokenizer Digits cuts at
-  // Kinds of letters; only RangesOf knows them.
+  // Kinds of letters and digits; only RangesOf knows them.
   kUpper = 256,         // \p{Lu}
   kLower = 512,         // \p{Ll}
   kTitle = 1024,        // \p{Lt}
   kModifier = 2048,     // \p{Lm}
   kOtherLetter = 4096,  // \p{Lo}
+  kDecimal = 8192,      // \p{Nd}
 };
 
 struct ClassRange {

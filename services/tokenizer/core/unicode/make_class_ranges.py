@@ -8,7 +8,7 @@ test data); Python's database is the check: no assigned code point may change
 between general categories L, N, M, P and S.
 
 class_ranges.inc is what the scanners look up, letter_ranges.inc the kinds of
-letters that only general patterns ask for.
+letters, and decimal digits, that only general patterns ask for.
 
 usage: make_class_ranges.py UNICODE_CLASSES_JSON
 """
@@ -32,7 +32,8 @@ CLASSES = [
 ]
 CODE_POINTS = 0x110000
 LETTERS = [("regex", name)
-           for name in (r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}")]
+           for name in (r"\p{Lu}", r"\p{Ll}", r"\p{Lt}", r"\p{Lm}", r"\p{Lo}",
+                        r"\p{Nd}")]
 COLUMNS = 80
 
 
