@@ -36,7 +36,8 @@ bool CpuSupports(CpuIsa isa) {
     case CpuIsa::kScalar:
       return true;
     case CpuIsa::kAvx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
     case CpuIsa::kAvx512:
       return CpuSupports(CpuIsa::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") &&
@@ -44,6 +45,10 @@ bool CpuSupports(CpuIsa isa) {
              __builtin_cpu_supports("avx512dq");
   }
   return false;
+}
+
+bool CpuHasAvx512Vnni() {
+  return CpuSupports(CpuIsa::kAvx512) && __builtin_cpu_supports("avx512vnni");
 }
 
 CpuIsa BestCpuIsa() {

@@ -9,7 +9,7 @@ namespace sluice::generator::kernels {
 
 enum class CpuIsa {
   kScalar,
-  kAvx2,    // AVX2 and FMA
+  kAvx2,    // AVX2, FMA and F16C
   kAvx512,  // AVX-512 F, BW, VL and DQ
 };
 
@@ -19,6 +19,8 @@ std::string_view CpuIsaName(CpuIsa isa);
 std::optional<CpuIsa> CpuIsaFromName(std::string_view name);
 // What the processor and the operating system offer.
 bool CpuSupports(CpuIsa isa);
+// What some processors with AVX-512 have on top.
+bool CpuHasAvx512Vnni();
 // The best supported one.
 CpuIsa BestCpuIsa();
 

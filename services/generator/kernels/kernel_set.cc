@@ -4,6 +4,10 @@ namespace sluice::generator::kernels {
 
 KernelSet KernelsFor(CpuIsa isa) {
   KernelSet set{.linear = LinearScalar,
+                .quant_linear = QuantLinearScalar,
+                .quantize_row = QuantizeRowScalar,
+                .rms_norm_quantize = RmsNormQuantizeScalar,
+                .swiglu_quantize = SwigluQuantizeScalar,
                 .attention = AttentionScalar,
                 .rms_norm = RmsNormScalar,
                 .rope = RopeScalar,
@@ -11,6 +15,10 @@ KernelSet KernelsFor(CpuIsa isa) {
                 .kv_write = KvWriteScalar};
   if (isa == CpuIsa::kScalar) return set;
   set = {.linear = LinearAvx2,
+         .quant_linear = QuantLinearAvx2,
+         .quantize_row = QuantizeRowAvx2,
+         .rms_norm_quantize = RmsNormQuantizeAvx2,
+         .swiglu_quantize = SwigluQuantizeAvx2,
          .attention = AttentionAvx2,
          .rms_norm = RmsNormAvx2,
          .rope = RopeAvx2,
@@ -20,6 +28,8 @@ KernelSet KernelsFor(CpuIsa isa) {
   // The other operators are too short to gain from wider registers.
   set.linear = LinearAvx512;
   set.attention = AttentionAvx512;
+  // Same bits, so what the processor has may decide.
+  if (CpuHasAvx512Vnni()) set.quant_linear = QuantLinearAvx512Vnni;
   return set;
 }
 

@@ -6,6 +6,8 @@
 #include "services/generator/kernels/cpu_isa.h"
 #include "services/generator/kernels/kv_write.h"
 #include "services/generator/kernels/linear.h"
+#include "services/generator/kernels/quant_linear.h"
+#include "services/generator/kernels/quantize_rows.h"
 #include "services/generator/kernels/rms_norm.h"
 #include "services/generator/kernels/rope.h"
 #include "services/generator/kernels/swiglu.h"
@@ -17,6 +19,10 @@ inline constexpr int32_t kNumericsVersion = 1;
 
 struct KernelSet {
   LinearFn linear = nullptr;
+  QuantLinearFn quant_linear = nullptr;
+  QuantizeRowFn quantize_row = nullptr;
+  RmsNormQuantizeFn rms_norm_quantize = nullptr;
+  SwigluQuantizeFn swiglu_quantize = nullptr;
   AttentionFn attention = nullptr;
   RmsNormFn rms_norm = nullptr;
   RopeFn rope = nullptr;

@@ -9,8 +9,7 @@ constexpr int32_t kLanes = 16;
 
 }  // namespace
 
-void RmsNormScalar(const float* x, const float* weight, int32_t size, float eps,
-                   float* out) {
+float RmsFactorScalar(const float* x, int32_t size, float eps) {
   float lanes[kLanes] = {};
   for (int32_t i = 0; i < size; ++i) {
     lanes[i % kLanes] = std::fma(x[i], x[i], lanes[i % kLanes]);
@@ -19,7 +18,12 @@ void RmsNormScalar(const float* x, const float* weight, int32_t size, float eps,
     for (int32_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
   const float mean = lanes[0] / static_cast<float>(size);
-  const float factor = 1.0f / std::sqrt(mean + eps);
+  return 1.0f / std::sqrt(mean + eps);
+}
+
+void RmsNormScalar(const float* x, const float* weight, int32_t size, float eps,
+                   float* out) {
+  const float factor = RmsFactorScalar(x, size, eps);
   for (int32_t i = 0; i < size; ++i) out[i] = x[i] * factor * weight[i];
 }
 

@@ -14,6 +14,10 @@ namespace sluice::generator::kernels {
 using RmsNormFn = void (*)(const float* x, const float* weight, int32_t size,
                            float eps, float* out);
 
+// 1 / sqrt(mean(x^2) + eps): what RmsNorm multiplies with before the weight.
+float RmsFactorScalar(const float* x, int32_t size, float eps);
+float RmsFactorAvx2(const float* x, int32_t size, float eps);
+
 void RmsNormScalar(const float* x, const float* weight, int32_t size, float eps,
                    float* out);
 void RmsNormAvx2(const float* x, const float* weight, int32_t size, float eps,

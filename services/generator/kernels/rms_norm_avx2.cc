@@ -37,11 +37,14 @@ float SquareSum(const float* x, int32_t size) {
 
 }  // namespace
 
+float RmsFactorAvx2(const float* x, int32_t size, float eps) {
+  const float mean = SquareSum(x, size) / static_cast<float>(size);
+  return 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(mean + eps)));
+}
+
 void RmsNormAvx2(const float* x, const float* weight, int32_t size, float eps,
                  float* out) {
-  const float mean = SquareSum(x, size) / static_cast<float>(size);
-  const float root = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(mean + eps)));
-  const float factor = 1.0f / root;
+  const float factor = RmsFactorAvx2(x, size, eps);
   const __m256 factors = _mm256_set1_ps(factor);
   int32_t i = 0;
   for (; i + 8 <= size; i += 8) {

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "services/generator/kernels/bf16.h"
+#include "services/generator/kernels/half.h"
 
 namespace sluice::generator {
 namespace {
@@ -35,18 +36,6 @@ bool IsWeightType(TensorType type) {
          type == TensorType::kF16;
 }
 
-float HalfToFloat(uint16_t bits) {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000u) << 16;
-  const uint32_t magnitude = bits & 0x7fffu;
-  if (magnitude >= 0x7c00u) {
-    return std::bit_cast<float>(sign | 0x7f800000u |
-                                (magnitude & 0x3ffu) << 13);
-  }
-  // Moved into float32's fields a half is 2^112 too small, denormals included.
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(scaled));
-}
-
 bool ReadFloats(const TensorView& tensor, int64_t begin, int64_t count,
                 float* out) {
   const uint8_t* from =
@@ -55,7 +44,7 @@ bool ReadFloats(const TensorView& tensor, int64_t begin, int64_t count,
     case TensorType::kBF16:
       return ReadHalves(from, count, out, kernels::Bf16ToFloat);
     case TensorType::kF16:
-      return ReadHalves(from, count, out, HalfToFloat);
+      return ReadHalves(from, count, out, kernels::HalfToFloat);
     case TensorType::kF32: {
       std::memcpy(out, from, static_cast<size_t>(count) * sizeof(float));
       bool finite = true;

@@ -21,7 +21,4 @@ bool IsWeightType(TensorType type);
 [[nodiscard]] bool ReadBf16(const TensorView& tensor, int64_t begin,
                             int64_t count, uint16_t* out);
 
-// binary16 -> float32.
-float HalfToFloat(uint16_t bits);
-
 }  // namespace sluice::generator

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "services/generator/kernels/bf16.h"
 #include "services/generator/kernels/embedding.h"
+#include "services/generator/kernels/half.h"
 #include "services/generator/weights/packed_matrix.h"
 #include "services/generator/weights/tensor_check.h"
 #include "services/generator/weights/tensor_hash.h"
@@ -20,6 +21,7 @@
 namespace sluice::generator {
 namespace {
 
+using kernels::HalfToFloat;
 using testing::HasSubstr;
 using testing::Not;
 
