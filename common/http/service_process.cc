@@ -1,5 +1,7 @@
 #include "common/http/service_process.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -60,6 +62,11 @@ absl::Status RunUntilStopped(const ServiceParts& parts,
   Drain(parts, options);
   log.Info("stopped");
   return absl::OkStatus();
+}
+
+void ShareHeaps() {
+  constexpr int kHeaps = 2;
+  ::mallopt(M_ARENA_MAX, kHeaps);
 }
 
 int ExitCode(const absl::Status& status) {

@@ -147,6 +147,7 @@ class Gateway {
 };
 
 absl::Status Main(int argc, char** argv) {
+  ShareHeaps();
   StopSignal stop;  // before any other thread
   ASSIGN_OR_RETURN(const Config config, ParseConfig(argc, argv));
   if (!config.reference.empty()) return PrintReference(config.reference);

@@ -91,6 +91,7 @@ absl::Status Serve(const Config& config, StopSignal& stop) {
 }
 
 absl::Status ServeMain(int argc, char** argv) {
+  ShareHeaps();
   StopSignal stop;  // before any other thread
   ASSIGN_OR_RETURN(Config config, ParseConfig(argc, argv));
   if (!config.reference.empty()) return PrintReference(config.reference);

@@ -102,6 +102,7 @@ absl::Status Main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "train") {
     return Train(argc, argv);
   }
+  ShareHeaps();
   StopSignal stop;  // before any other thread
   ASSIGN_OR_RETURN(CommandLine line, ParseConfig(argc, argv));
   if (!line.config.reference.empty()) {
