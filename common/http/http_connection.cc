@@ -18,14 +18,14 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using boost::asio::ip::tcp;
 
-constexpr size_t kReadBytes = 16 << 10;
+constexpr size_t kReadBytes = 4 << 10;
 // How much may wait unparsed: requests behind the one being answered, or the
 // size line of a chunk. Beyond, reading pauses or the request is refused.
 constexpr size_t kMaxInboxBytes = 64 << 10;
 constexpr int32_t kLingerMs = 2'000;
 
 // Finds peers that vanished without a word: 10 s of silence, 2 probes.
-void SetSocketOptions(tcp::socket& socket) {
+void SetSocketOptions(tcp::socket& socket, int max_unsent_bytes) {
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
@@ -36,6 +36,9 @@ void SetSocketOptions(tcp::socket& socket) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+  // The kernel would take megabytes for a reader that takes none.
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent_bytes,
+               sizeof(max_unsent_bytes));
 }
 
 std::string PeerOf(const tcp::socket& socket) {
@@ -90,6 +93,7 @@ class Exchange final : public HttpExchange {
     outbox_->OnDrained(std::move(callback));
   }
   void End() override { outbox_->End(); }
+  void EndWith(std::string_view last) override { outbox_->EndWith(last); }
   void Abort() override { outbox_->Abort(); }
   void OnClosed(std::function<void()> callback) override {
     outbox_->OnClosed(std::move(callback));
@@ -140,9 +144,10 @@ HttpConnection::HttpConnection(std::shared_ptr<HttpServerState> state,
       socket_(std::move(socket)),
       deadline_(socket_.get_executor()),
       write_deadline_(socket_.get_executor()),
+      end_deadline_(socket_.get_executor()),
       peer_(PeerOf(socket_)),
       chunk_(kReadBytes, '\0') {
-  SetSocketOptions(socket_);
+  SetSocketOptions(socket_, state_->options.max_unsent_bytes);
 }
 
 void HttpConnection::Start(bool refuse) {
@@ -293,7 +298,9 @@ void HttpConnection::Dispatch() {
 }
 
 void HttpConnection::Pump() {
-  if (writing_now_ || closed_) return;
+  if (closed_) return;
+  if (outbox_ != nullptr && outbox_->hurried()) Hurry();
+  if (writing_now_) return;
   if (!interim_.empty()) {
     writing_ = std::exchange(interim_, {});
     writing_answer_ = false;
@@ -314,6 +321,18 @@ void HttpConnection::Pump() {
   written_ = 0;
   writing_now_ = true;
   WriteSome();
+}
+
+void HttpConnection::Hurry() {
+  if (hurrying_) return;
+  hurrying_ = true;
+  end_deadline_.expires_after(
+      std::chrono::milliseconds(state_->options.write_timeout_ms));
+  end_deadline_.async_wait([self = shared_from_this()](ErrorCode error) {
+    const bool passed =
+        self->end_deadline_.expiry() <= std::chrono::steady_clock::now();
+    if (!error && passed && self->hurrying_) self->Close();
+  });
 }
 
 void HttpConnection::WriteSome() {
@@ -350,6 +369,8 @@ void HttpConnection::OnWrote(ErrorCode error, size_t bytes) {
 }
 
 void HttpConnection::OnAnswered(bool keep_alive) {
+  hurrying_ = false;
+  end_deadline_.cancel();
   outbox_->Done();
   outbox_.reset();
   if (!keep_alive || state_->draining) {
@@ -388,6 +409,7 @@ void HttpConnection::Close() {
   ErrorCode ignored;
   deadline_.cancel();
   write_deadline_.cancel();
+  end_deadline_.cancel();
   socket_.close(ignored);
   if (outbox_ != nullptr) std::exchange(outbox_, nullptr)->Closed();
   state_->Remove(this);

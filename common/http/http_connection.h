@@ -91,6 +91,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void OnParseError(ErrorCode error);
 
   void Pump();
+  // From now on what is held has one write timeout in all to leave.
+  void Hurry();
   void WriteSome();
   void OnWrote(ErrorCode error, size_t bytes);
   void OnAnswered(bool keep_alive);
@@ -109,6 +111,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   boost::asio::ip::tcp::socket socket_;
   boost::asio::steady_timer deadline_;
   boost::asio::steady_timer write_deadline_;
+  boost::asio::steady_timer end_deadline_;
   std::string peer_;
 
   std::string chunk_;  // where a read lands
@@ -126,6 +129,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool reading_now_ = false;
   bool writing_now_ = false;
   bool writing_answer_ = false;
+  bool hurrying_ = false;
   bool lingering_ = false;
   bool closed_ = false;
 };

@@ -81,6 +81,19 @@ void HttpOutbox::End() {
   wake_();
 }
 
+void HttpOutbox::EndWith(std::string_view last) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (over()) return;
+    SLUICE_CHECK(phase_ == Phase::kStreaming, "EndWith outside of a stream");
+    if (!last.empty()) pending_ += SerializePiece(last, style_);
+    pending_ += SerializeStreamEnd(style_);
+    phase_ = Phase::kEnded;
+    hurried_ = true;
+  }
+  wake_();
+}
+
 void HttpOutbox::Abort() {
   {
     absl::MutexLock lock(&mutex_);
@@ -131,6 +144,11 @@ HttpOutbox::Batch HttpOutbox::Take() {
   batch.bytes = std::exchange(pending_, {});
   writing_bytes_ = static_cast<int64_t>(batch.bytes.size());
   return batch;
+}
+
+bool HttpOutbox::hurried() const {
+  absl::MutexLock lock(&mutex_);
+  return hurried_;
 }
 
 void HttpOutbox::Wrote() {

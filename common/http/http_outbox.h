@@ -31,6 +31,7 @@ class HttpOutbox {
   absl::Status Write(std::string_view piece);
   void OnDrained(std::function<void()> callback);
   void End();
+  void EndWith(std::string_view last);
   void Abort();
   void OnClosed(std::function<void()> callback);
   bool closed() const;
@@ -45,6 +46,8 @@ class HttpOutbox {
     bool keep_alive = false;  // valid when last
   };
   Batch Take();
+  // The end is bounded in time.
+  bool hurried() const;
   // What was taken has been handed to the kernel.
   void Wrote();
   // The answer left whole; callbacks are dropped.
@@ -73,6 +76,7 @@ class HttpOutbox {
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
   std::string pending_ ABSL_GUARDED_BY(mutex_);
   int64_t writing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
   bool refused_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void()> on_drained_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> on_closed_ ABSL_GUARDED_BY(mutex_);

@@ -49,6 +49,10 @@ class HttpExchange {
 
   // The last piece was written; what is held still leaves.
   virtual void End() = 0;
+  // Queues a last piece although the buffer may be full, and ends. What is held
+  // has write_timeout_ms in all to leave; then the connection is cut.
+  // REQUIRES: as Write.
+  virtual void EndWith(std::string_view last) = 0;
   // Cuts the connection, so the client sees that the stream is not whole.
   virtual void Abort() = 0;
 
@@ -71,14 +75,15 @@ struct HttpRoute {
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:0";
   int32_t io_threads = 2;
-  int64_t max_header_bytes = 16 << 10;     // 431 beyond
-  int64_t max_body_bytes = 4 << 20;        // 413 beyond
-  int64_t max_outbound_bytes = 256 << 10;  // per exchange
-  int32_t max_connections = 4096;          // 503 beyond
-  int32_t header_timeout_ms = 5'000;       // from its first byte; 408, close
-  int32_t body_timeout_ms = 30'000;        // whole body; 408, close
-  int32_t idle_timeout_ms = 60'000;        // between requests; close
-  int32_t write_timeout_ms = 30'000;       // a reader that stands still; close
+  int64_t max_header_bytes = 16 << 10;   // 431 beyond
+  int64_t max_body_bytes = 4 << 20;      // 413 beyond
+  int64_t max_outbound_bytes = 8 << 10;  // of a stream, per exchange
+  int32_t max_unsent_bytes = 8 << 10;    // that the kernel takes on top
+  int32_t max_connections = 4096;        // 503 beyond
+  int32_t header_timeout_ms = 5'000;     // from its first byte; 408, close
+  int32_t body_timeout_ms = 30'000;      // whole body; 408, close
+  int32_t idle_timeout_ms = 60'000;      // between requests; close
+  int32_t write_timeout_ms = 30'000;     // a reader that stands still; close
 };
 
 // On a loopback address only loopback Host names are served (403 else), so

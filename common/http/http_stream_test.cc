@@ -119,6 +119,58 @@ TEST_F(HttpStreamTest, ASlowReaderFillsTheBufferAndNoMore) {
   EXPECT_EQ(*client.ReadPiece(), "");
 }
 
+// Fills the buffer of a client that reads nothing; how much was taken.
+size_t FillUp(HttpExchange& exchange, Mailbox<int>& drained) {
+  const std::string piece(4 << 10, 'x');
+  size_t taken = 0;
+  while (true) {
+    if (exchange.Write(piece).ok()) {
+      taken += piece.size();
+    } else if (drained.WaitAndDrain(300 * kNanosPerMilli).empty()) {
+      return taken;
+    }
+  }
+}
+
+TEST_F(HttpStreamTest, ALastPieceFollowsWhatAFullBufferHolds) {
+  Start();
+  HttpClient client = Connect();
+  ASSERT_TRUE(client.Send("GET", "/hold").ok());
+  const ExchangePtr exchange = Held();
+  Mailbox<int> drained(1000);
+  exchange->OnDrained([&] { drained.TryPush(1).IgnoreError(); });
+  exchange->BeginStream(StreamHead());
+  const size_t taken = FillUp(*exchange, drained);
+  exchange->EndWith("last");
+  ASSERT_TRUE(client.ReadHead().ok());
+  std::string received;
+  while (true) {
+    const auto bytes = client.ReadPiece();
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    if (bytes->empty()) break;
+    received += *bytes;
+  }
+  EXPECT_EQ(received, std::string(taken, 'x') + "last");
+}
+
+TEST_F(HttpStreamTest, AClientThatNeverTakesTheLastPieceIsCutOff) {
+  HttpServerOptions options;
+  options.write_timeout_ms = 1'000;
+  Start(options);
+  HttpClient client = Connect();
+  ASSERT_TRUE(client.Send("GET", "/hold").ok());
+  const ExchangePtr exchange = Held();
+  absl::Notification closed;
+  exchange->OnClosed([&] { closed.Notify(); });
+  Mailbox<int> drained(1000);
+  exchange->OnDrained([&] { drained.TryPush(1).IgnoreError(); });
+  exchange->BeginStream(StreamHead());
+  FillUp(*exchange, drained);
+  exchange->EndWith("last");
+  closed.WaitForNotification();
+  EXPECT_TRUE(exchange->closed());
+}
+
 TEST_F(HttpStreamTest, AReaderThatStandsStillIsCutOff) {
   HttpServerOptions options;
   options.write_timeout_ms = 100;

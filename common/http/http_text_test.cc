@@ -93,6 +93,7 @@ class FakeExchange final : public HttpExchange {
   absl::Status Write(std::string_view) override { return absl::OkStatus(); }
   void OnDrained(std::function<void()>) override {}
   void End() override {}
+  void EndWith(std::string_view) override {}
   void Abort() override {}
   void OnClosed(std::function<void()>) override {}
   bool closed() const override { return false; }

@@ -19,6 +19,11 @@ struct ChannelOptions {
   int32_t keepalive_timeout_ms = 5'000;
   int32_t min_backoff_ms = 100;  // first reconnect
   int32_t max_backoff_ms = 2'000;
+  // What a peer may send on a stream before somebody reads: gRPC holds it here,
+  // so it is also what a slow reader can cost. Fixed, gRPC's guess of the
+  // bandwidth would make it grow; several streams of a connection do not share
+  // it.
+  int32_t stream_window_bytes = 64 << 10;
   // A TCP connection of its own instead of one shared with every channel to
   // the same target in this process.
   bool own_connection = false;

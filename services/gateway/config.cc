@@ -12,6 +12,7 @@
 #include "common/telemetry/log.h"
 #include "services/gateway/api/validator.h"
 
+using sluice::HttpServerOptions;
 using sluice::ServiceProcessOptions;
 using sluice::gateway::Config;
 using sluice::gateway::PipelineOptions;
@@ -35,6 +36,12 @@ ABSL_FLAG(int64_t, max_request_timeout_ms,
           "time for a request whatever its client says");
 ABSL_FLAG(int64_t, max_silence_ms, PipelineOptions().max_silence_ms,
           "give a Generator up that says nothing for so long");
+ABSL_FLAG(int64_t, slow_reader_timeout_ms,
+          PipelineOptions().slow_reader_timeout_ms,
+          "end a stream whose client takes nothing for so long");
+ABSL_FLAG(int64_t, stream_buffer_bytes, HttpServerOptions().max_outbound_bytes,
+          "bytes held for a slow reader of the HTTP face, 1024 to 16777216; "
+          "then the Generator is not read on");
 ABSL_FLAG(std::string, ports_file, ServiceProcessOptions().ports_file,
           "file that gets the ports as JSON once all are open; empty: none");
 ABSL_FLAG(std::string, log_level, ServiceProcessOptions().log_level,
@@ -97,6 +104,11 @@ absl::Status CheckConfig(const Config& config) {
                              1, pipeline.max_request_timeout_ms));
   RETURN_IF_ERROR(
       CheckRange("max_silence_ms", pipeline.max_silence_ms, 1'000, kMaxMs));
+  RETURN_IF_ERROR(CheckRange("slow_reader_timeout_ms",
+                             pipeline.slow_reader_timeout_ms, 100, kMaxMs));
+  RETURN_IF_ERROR(CheckRange("stream_buffer_bytes",
+                             config.http.max_outbound_bytes, 1 << 10,
+                             16 << 20));
   RETURN_IF_ERROR(
       CheckRange("drain_delay_ms", config.process.drain_delay_ms, 0, kMaxMs));
   RETURN_IF_ERROR(
@@ -121,6 +133,13 @@ Config ConfigOfFlags() {
   config.pipeline.max_request_timeout_ms =
       absl::GetFlag(FLAGS_max_request_timeout_ms);
   config.pipeline.max_silence_ms = absl::GetFlag(FLAGS_max_silence_ms);
+  config.pipeline.slow_reader_timeout_ms =
+      absl::GetFlag(FLAGS_slow_reader_timeout_ms);
+  config.http.max_outbound_bytes = absl::GetFlag(FLAGS_stream_buffer_bytes);
+  // The connection stands still before the stream's buffer is full, and must
+  // last until the stream has been ended.
+  config.http.write_timeout_ms +=
+      static_cast<int32_t>(config.pipeline.slow_reader_timeout_ms);
   config.process.ports_file = absl::GetFlag(FLAGS_ports_file);
   config.process.log_level = absl::GetFlag(FLAGS_log_level);
   config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);

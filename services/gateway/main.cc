@@ -125,6 +125,7 @@ class Gateway {
     const auto [tokenizers, generators] = backends_.ready_counts();
     metrics_of_requests_.backends_ready.With({"tokenizer"}).Set(tokenizers);
     metrics_of_requests_.backends_ready.With({"generator"}).Set(generators);
+    metrics_of_requests_.streams_paused.Get().Set(pipeline_.paused());
     metrics_of_requests_.http_connections.Get().Set(http_->connections());
   }
 

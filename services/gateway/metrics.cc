@@ -16,6 +16,8 @@ GatewayMetrics::GatewayMetrics(Metrics& m)
                              {"phase"})),
       in_flight(m.AddGauge("sluice_requests_in_flight",
                            "Requests admitted and not ended.")),
+      streams_paused(m.AddGauge("sluice_streams_paused",
+                                "Requests whose client takes nothing.")),
       prompt_tokens(m.AddCounter("sluice_prompt_tokens_total",
                                  "Prompt tokens, computed or from the cache.",
                                  {"source"})),

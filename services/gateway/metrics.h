@@ -16,6 +16,7 @@ struct GatewayMetrics {
   CounterFamily& rejected;
   CounterFamily& cancelled;
   GaugeFamily& in_flight;
+  GaugeFamily& streams_paused;
   CounterFamily& prompt_tokens;
   CounterFamily& generated_tokens;
   HistogramFamily& time_to_first_token;

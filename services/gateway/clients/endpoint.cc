@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/rpc/channel.h"
 #include "services/gateway/clients/health_watch.h"
 
 namespace sluice::gateway {
@@ -15,12 +14,13 @@ constexpr Nanos kLongestPause = 2 * kNanosPerSecond;
 }  // namespace
 
 Endpoint::Endpoint(std::string_view kind, std::string address,
-                   const Clock& clock, Logger& log)
+                   const ChannelOptions& channel, const Clock& clock,
+                   Logger& log)
     : kind_(kind),
       address_(std::move(address)),
       clock_(clock),
       log_(log),
-      channel_(MakeChannel(address_)),
+      channel_(MakeChannel(address_, channel)),
       outstanding_(std::make_shared<Outstanding>()) {}
 
 bool Endpoint::ready() const {

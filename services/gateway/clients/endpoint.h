@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
+#include "common/rpc/channel.h"
 #include "common/telemetry/log.h"
 #include "grpcpp/channel.h"
 #include "services/gateway/clients/outstanding.h"
@@ -21,8 +22,8 @@ namespace sluice::gateway {
 class Endpoint : public std::enable_shared_from_this<Endpoint> {
  public:
   // `kind` is a literal for the log. `clock` and `log` must outlive it.
-  Endpoint(std::string_view kind, std::string address, const Clock& clock,
-           Logger& log);
+  Endpoint(std::string_view kind, std::string address,
+           const ChannelOptions& channel, const Clock& clock, Logger& log);
   virtual ~Endpoint() = default;
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;

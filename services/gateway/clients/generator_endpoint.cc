@@ -12,6 +12,8 @@ namespace {
 
 namespace pb = generator::v1;
 
+// Unread tokens shall stay with the Generator, which then pauses the request.
+constexpr int32_t kStreamWindow = 8 << 10;
 constexpr Nanos kInfoTimeout = 5 * kNanosPerSecond;
 
 ModelInfo FromInfo(const pb::GetModelInfoResponse& info) {
@@ -30,7 +32,8 @@ ModelInfo FromInfo(const pb::GetModelInfoResponse& info) {
 
 GeneratorEndpoint::GeneratorEndpoint(std::string address, const Clock& clock,
                                      Logger& log)
-    : Endpoint("generator", std::move(address), clock, log),
+    : Endpoint("generator", std::move(address),
+               {.stream_window_bytes = kStreamWindow}, clock, log),
       stub_(pb::GeneratorService::NewStub(channel())),
       client_(
           std::make_shared<GeneratorClient>(channel(), clock, outstanding())) {}

@@ -18,7 +18,7 @@ constexpr Nanos kVocabularyTimeout = 30 * kNanosPerSecond;
 
 TokenizerEndpoint::TokenizerEndpoint(std::string address, const Clock& clock,
                                      Logger& log)
-    : Endpoint("tokenizer", std::move(address), clock, log),
+    : Endpoint("tokenizer", std::move(address), ChannelOptions(), clock, log),
       stub_(pb::TokenizerService::NewStub(channel())) {}
 
 std::optional<TokenizerState> TokenizerEndpoint::state() const {

@@ -1,11 +1,15 @@
 #include "services/gateway/grpc/gateway_service.h"
 
+#include <grpc/grpc.h>
+
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/rpc/status.h"
+#include "grpcpp/alarm.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "services/gateway/grpc/messages.h"
@@ -16,14 +20,45 @@ namespace {
 
 namespace pb = v1;
 
+// How long a client that took nothing has to take what is on its way, and
+// with it the status, after its request was ended.
+constexpr auto kLastChance = std::chrono::seconds(30);
+
+// Cuts a call some time after its request has ended. Shared with the timer.
+// Threads: any.
+class LastChance : public std::enable_shared_from_this<LastChance> {
+ public:
+  explicit LastChance(grpc_call* call) : call_(call) { grpc_call_ref(call_); }
+  ~LastChance() { grpc_call_unref(call_); }
+  LastChance(const LastChance&) = delete;
+  LastChance& operator=(const LastChance&) = delete;
+
+  // REQUIRES: called once.
+  void Begin() {
+    alarm_.Set(std::chrono::system_clock::now() + kLastChance,
+               [self = shared_from_this()](bool passed) {
+                 if (passed) grpc_call_cancel(self->call_, nullptr);
+               });
+  }
+  void Over() { alarm_.Cancel(); }
+
+ private:
+  grpc_call* const call_;  // our own reference: it may outlive the reactor
+  grpc::Alarm alarm_;
+};
+
 // One stream. Finish is called only in answer to a Next (or when there is no
 // exchange), so nothing touches the reactor after it.
 template <typename Response>
 class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
+  explicit AnswerReactor(grpc::CallbackServerContext& context)
+      : last_chance_(std::make_shared<LastChance>(context.c_call())) {}
+
   // REQUIRES: called once, by the handler before it returns.
   void Start(absl::StatusOr<std::shared_ptr<Exchange>> exchange) {
     if (!exchange.ok()) return Finish(ToGrpcStatus(exchange.status()));
+    (*exchange)->OnEndUnread([last = last_chance_] { last->Begin(); });
     {
       absl::MutexLock lock(&mutex_);
       exchange_ = *std::move(exchange);
@@ -39,7 +74,10 @@ class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     const std::shared_ptr<Exchange> running = exchange();
     if (running != nullptr) running->Cancel();
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    last_chance_->Over();
+    delete this;
+  }
 
  private:
   // A copy: what is done with it may end this reactor.
@@ -67,6 +105,7 @@ class AnswerReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
     Finish(status);
   }
 
+  const std::shared_ptr<LastChance> last_chance_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<Exchange> exchange_ ABSL_GUARDED_BY(mutex_);  // set once
   grpc::ByteBuffer message_;
@@ -121,9 +160,9 @@ class Service final : public RawService {
  private:
   template <typename Response, typename Request>
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Answer(
-      std::string_view route, const grpc::CallbackServerContext& context,
+      std::string_view route, grpc::CallbackServerContext& context,
       absl::StatusOr<Request> request) {
-    auto* reactor = new AnswerReactor<Response>;
+    auto* reactor = new AnswerReactor<Response>(context);
     if (!request.ok()) {
       reactor->Start(pipeline_.Refused(route, request.status()));
       return reactor;

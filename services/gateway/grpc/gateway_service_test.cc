@@ -173,6 +173,33 @@ TEST_F(GatewayServiceTest, FailureAfterTheStartIsTheStatus) {
   EXPECT_EQ(responses.size(), 3u);
 }
 
+TEST_F(GatewayServiceTest, WhoTakesNothingFindsTheReasonInTheStatus) {
+  Pipeline impatient(
+      PipelineOptions{.slow_reader_timeout_ms = 1},
+      PipelineParts{router_, presets_, clock_, random_, observer_});
+  const auto service = MakeGatewayService(impatient);
+  RpcFixture fixture({service.get()});
+  const auto stub = pb::GatewayService::NewStub(fixture.channel());
+  // Too much for what lies between: the request must be paused.
+  router_.model.context_length = 1 << 20;
+  router_.generator->reply.emplace(20'000, std::string(1'000, 'x'));
+  grpc::ClientContext context;
+  const auto reader = stub->Chat(&context, Chat());
+  ASSERT_TRUE(Eventually([&] {
+    impatient.Tick();
+    return !observer_.records().empty();
+  }));
+  EXPECT_EQ(observer_.records()[0].code, absl::StatusCode::kResourceExhausted);
+  pb::ChatResponse response;
+  int responses = 0;
+  while (reader->Read(&response)) ++responses;
+  EXPECT_GT(responses, 2);
+  EXPECT_LT(responses, 20'000);
+  const absl::Status status = FromGrpcStatus(reader->Finish());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_EQ(ReasonOf(status), "SLOW_READER");
+}
+
 TEST_F(GatewayServiceTest, CancelOfTheRpcCancelsTheGenerator) {
   grpc::ClientContext context;
   const auto reader = stub_->Chat(&context, Chat());

@@ -118,6 +118,44 @@ TEST_F(GatewayRoutesTest, ChatAnswersWithTextTimesAndUsage) {
   EXPECT_EQ(router_.generator->last_attempt().params.top_k, 40);
 }
 
+TEST_F(GatewayRoutesTest, WhoTakesNothingFindsTheReasonAtTheEndOfTheStream) {
+  Pipeline impatient(
+      PipelineOptions{.slow_reader_timeout_ms = 1},
+      PipelineParts{router_, presets_, clock_, random_, observer_});
+  auto server = HttpServer::Start(
+      {}, GatewayRoutes({.pipeline = impatient, .clock = clock_, .ready = [] {
+                           return absl::OkStatus();
+                         }}));
+  ASSERT_TRUE(server.ok()) << server.status();
+  // Too much for what lies between: the request must be paused.
+  router_.model.context_length = 1 << 20;
+  router_.generator->reply.emplace(20'000, std::string(1'000, 'x'));
+  HttpClient client = *HttpClient::Connect((*server)->port());
+  ASSERT_TRUE(client
+                  .Send("POST", "/chat_stream", Json{{"prompt", "hi"}}.dump(),
+                        kJsonType)
+                  .ok());
+  ASSERT_TRUE(Eventually([&] {
+    impatient.Tick();
+    return !observer_.records().empty();
+  }));
+  EXPECT_EQ(observer_.records()[0].code, absl::StatusCode::kResourceExhausted);
+  ASSERT_TRUE(client.ReadHead().ok());
+  std::vector<SseFrame> frames;
+  while (true) {
+    const auto frame = client.ReadEvent();
+    ASSERT_TRUE(frame.ok()) << frame.status();
+    if (!frame->has_value()) break;
+    frames.push_back(**frame);
+  }
+  ASSERT_GE(frames.size(), 2u);
+  EXPECT_LT(frames.size(), 20'000u);
+  EXPECT_EQ(frames.front().data, std::string(1'000, 'x'));
+  EXPECT_EQ(frames.back().event, "error");
+  EXPECT_EQ(Json::parse(frames.back().data)["error"]["code"], "slow_reader");
+  (*server)->Shutdown(0);
+}
+
 TEST_F(GatewayRoutesTest, StreamGivesTheTextThenDone) {
   router_.generator->reply = {" he", "l\nlo", "\n", "a\r"};
   const auto frames = Frames("/chat_stream", {{"prompt", "hi"}});

@@ -36,8 +36,11 @@ void PacedWriter::Attempt() {
       if (absl::IsResourceExhausted(status)) {
         // Room may have come between the refusal and this line.
         if (drained_) continue;
-        state_ = State::kWaiting;
-        return;
+        if (!given_up_) {
+          state_ = State::kWaiting;
+          return;
+        }
+        status = absl::CancelledError("stream: given up");
       }
       state_ = State::kIdle;
     }
@@ -54,6 +57,14 @@ void PacedWriter::Wake() {
     state_ = State::kWriting;
   }
   Attempt();
+}
+
+void PacedWriter::GiveUp() {
+  {
+    absl::MutexLock lock(&mutex_);
+    given_up_ = true;
+  }
+  Wake();
 }
 
 }  // namespace sluice::gateway

@@ -27,6 +27,8 @@ class PacedWriter : public std::enable_shared_from_this<PacedWriter> {
   void Write(std::string piece, Done done);
   // Tries again what was refused: there is room, or the client is gone.
   void Wake();
+  // What is refused, now or later, is not tried again: it ends with CANCELLED.
+  void GiveUp();
 
  private:
   enum class State { kIdle, kWriting, kWaiting };
@@ -39,6 +41,7 @@ class PacedWriter : public std::enable_shared_from_this<PacedWriter> {
   absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+  bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace sluice::gateway

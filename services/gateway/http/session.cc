@@ -93,6 +93,10 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
       CancelGone(run);
       if (const auto waiting = writer.lock()) waiting->Wake();
     });
+    // A client that takes nothing shall still hear how its request ended.
+    run_->OnEndUnread([writer = std::weak_ptr<PacedWriter>(writer_)] {
+      if (const auto waiting = writer.lock()) waiting->GiveUp();
+    });
     Pull();
   }
 
@@ -126,13 +130,11 @@ class StreamSession : public std::enable_shared_from_this<StreamSession> {
 
   void Fail(const absl::Status& status) {
     if (!begun_) return http_->Respond(ErrorResponse(status));
-    Close(reply_->Error(status));
+    http_->EndWith(reply_->Error(status));
   }
 
-  void End() { Close(reply_->End(clock_.Now() - run_->plan().arrival)); }
-
-  void Close(std::string piece) {
-    writer_->Write(std::move(piece),
+  void End() {
+    writer_->Write(reply_->End(clock_.Now() - run_->plan().arrival),
                    [self = shared_from_this()](const absl::Status& taken) {
                      if (taken.ok()) self->http_->End();
                    });

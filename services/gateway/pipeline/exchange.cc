@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/error_info.h"
 #include "services/gateway/api/validator.h"
 #include "services/gateway/pipeline/backend_status.h"
 
@@ -79,6 +80,7 @@ void Exchange::OpenStream(std::vector<int32_t> ids) {
       stream_ = stream;
       read = waiting_ != nullptr;
       waiting_since_ = clock_.Now();
+      paused_since_ = waiting_since_;
     }
   }
   if (ended) return stream->Cancel();
@@ -148,6 +150,7 @@ void Exchange::Deliver(api::Event event) {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
     done = std::exchange(waiting_, nullptr);
+    paused_since_ = clock_.Now();
   }
   SLUICE_CHECK(done != nullptr, "the Generator is read only for a Next");
   done(std::optional<api::Event>(std::move(event)));
@@ -162,16 +165,37 @@ void Exchange::Tick(Nanos now) {
         " ms, limit ", (plan_.deadline - plan_.arrival) / kNanosPerMilli,
         " ms")));
   }
-  bool silent = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    silent = waiting_ != nullptr && stream_ != nullptr &&
-             now - waiting_since_ > plan_.max_silence;
+  absl::Status pace = JudgePace(now);
+  if (!pace.ok()) End(std::move(pace));
+}
+
+absl::Status Exchange::JudgePace(Nanos now) const {
+  absl::MutexLock lock(&mutex_);
+  if (stream_ == nullptr) return absl::OkStatus();
+  if (waiting_ != nullptr) {
+    if (now - waiting_since_ <= plan_.max_silence) return absl::OkStatus();
+    return absl::UnavailableError(
+        absl::StrCat("generator: silent for more than ",
+                     plan_.max_silence / kNanosPerMilli, " ms"));
   }
-  if (!silent) return;
-  End(absl::UnavailableError(absl::StrCat("generator: silent for more than ",
-                                          plan_.max_silence / kNanosPerMilli,
-                                          " ms")));
+  const Nanos paused = now - paused_since_;
+  if (paused <= plan_.max_pause) return absl::OkStatus();
+  return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                        "stream: the reader is too slow, took nothing for ",
+                        paused / kNanosPerMilli, " ms, limit ",
+                        plan_.max_pause / kNanosPerMilli, " ms")),
+                    "SLOW_READER");
+}
+
+void Exchange::OnEndUnread(std::function<void()> listener) {
+  absl::MutexLock lock(&mutex_);
+  if (!ended_) on_end_unread_ = std::move(listener);
+}
+
+std::optional<Nanos> Exchange::paused_since() const {
+  absl::MutexLock lock(&mutex_);
+  if (stream_ == nullptr || waiting_ != nullptr) return std::nullopt;
+  return paused_since_;
 }
 
 void Exchange::End(absl::Status status) {
@@ -179,11 +203,13 @@ void Exchange::End(absl::Status status) {
   NextCallback done;
   std::shared_ptr<Call> tokenizer_call;
   std::shared_ptr<GeneratorStream> stream;
+  std::function<void()> unread;
   RequestRecord record;
   {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
     ended_ = true;
+    std::swap(unread, on_end_unread_);
     status_ = status;
     done = std::exchange(waiting_, nullptr);
     tokenizer_call = std::move(tokenizer_call_);
@@ -194,7 +220,10 @@ void Exchange::End(absl::Status status) {
   if (stream != nullptr) stream->Cancel();
   observer_.OnEnd(record);
   on_end_();
-  if (done == nullptr) return;
+  if (done == nullptr) {
+    if (unread != nullptr) unread();
+    return;
+  }
   if (!status.ok()) return done(std::move(status));
   done(std::optional<api::Event>());
 }

@@ -34,6 +34,7 @@ struct ExchangePlan {
   Nanos arrival = 0;
   Nanos deadline = 0;
   Nanos max_silence = 0;  // of a Generator that is being read
+  Nanos max_pause = 0;    // of a client that takes nothing
   Nanos retry_delay = 0;  // told to a client whose request was not its fault
 };
 
@@ -64,8 +65,17 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // whatever runs for it. Nothing when it has ended.
   void Cancel(absl::Status why = absl::CancelledError("request: cancelled"));
 
-  // Ends it when it is past its deadline or its Generator has gone silent.
+  // Ends it when it is past its deadline, its Generator has gone silent or its
+  // client takes nothing.
   void Tick(Nanos now);
+
+  // Runs `listener` if the request ends while no Next waits: the face is still
+  // busy with the event before. REQUIRES: called once, before the first Next.
+  void OnEndUnread(std::function<void()> listener);
+
+  // Since when the face has not asked for an event that it could have; nothing
+  // while it waits for one, before the Generator is asked and after the end.
+  std::optional<Nanos> paused_since() const;
 
   const ExchangePlan& plan() const { return plan_; }
 
@@ -80,6 +90,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   absl::StatusOr<api::Event> TakeEvent(GeneratorEvent event,
                                        Observation& observation);
   void Deliver(api::Event event);
+  // UNAVAILABLE or RESOURCE_EXHAUSTED when one side has stood still too long.
+  absl::Status JudgePace(Nanos now) const;
   void End(absl::Status status);
 
   const ExchangePlan plan_;
@@ -87,12 +99,14 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   RequestObserver& observer_;
   const std::function<void()> on_end_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);
   // The Generator is read only while this waits.
   NextCallback waiting_ ABSL_GUARDED_BY(mutex_);
   Nanos waiting_since_ ABSL_GUARDED_BY(mutex_) = 0;
+  Nanos paused_since_ ABSL_GUARDED_BY(mutex_) = 0;  // while none waits
+  std::function<void()> on_end_unread_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Call> tokenizer_call_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<GeneratorStream> stream_ ABSL_GUARDED_BY(mutex_);
   Answer answer_ ABSL_GUARDED_BY(mutex_);

@@ -23,6 +23,7 @@ class ExchangeTest : public testing::Test {
     plan.arrival = clock_.Now();
     plan.deadline = kDeadline;
     plan.max_silence = 10 * kNanosPerSecond;
+    plan.max_pause = 5 * kNanosPerSecond;
     plan.retry_delay = kNanosPerSecond;
     return std::make_shared<Exchange>(std::move(plan), clock_, observer_,
                                       [this] { ++ends_; });
@@ -109,6 +110,55 @@ TEST_F(ExchangeTest, SlowReaderIsNotReadAhead) {
   ASSERT_TRUE(Next(*exchange).has_value());
   EXPECT_EQ(stream().reads(), 2);
   exchange->Cancel();
+}
+
+TEST_F(ExchangeTest, AClientThatTakesNothingLosesItsRequest) {
+  auto exchange = Started();
+  int unread = 0;
+  exchange->OnEndUnread([&unread] { ++unread; });
+  stream().Push(AttemptStarted{});
+  stream().Push(TokenDelta{.ids = {'a'}});
+  ASSERT_TRUE(Next(*exchange).has_value());
+  clock_.Advance(5 * kNanosPerSecond);
+  exchange->Tick(clock_.Now());
+  EXPECT_EQ(ends_, 0);
+  EXPECT_FALSE(stream().cancelled());
+  clock_.Advance(1);
+  exchange->Tick(clock_.Now());
+  EXPECT_EQ(ends_, 1);
+  EXPECT_EQ(unread, 1);
+  EXPECT_TRUE(stream().cancelled());
+  const auto end = Next(*exchange);
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(end->status()), "SLOW_READER");
+  EXPECT_EQ(observer_.records()[0].code, absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(ExchangeTest, PausesBeginWhenTheClientTakesNothing) {
+  auto exchange = Make();
+  EXPECT_EQ(exchange->paused_since(), std::nullopt);
+  exchange->StartText("hi");
+  stream().Push(AttemptStarted{});
+  clock_.Advance(3);
+  ASSERT_TRUE(Next(*exchange).has_value());
+  EXPECT_EQ(exchange->paused_since(), clock_.Now());
+  clock_.Advance(3);
+  EXPECT_EQ(exchange->paused_since(), clock_.Now() - 3);
+  EXPECT_FALSE(Next(*exchange).has_value());  // waits for the Generator
+  EXPECT_EQ(exchange->paused_since(), std::nullopt);
+  exchange->Cancel();
+  EXPECT_EQ(exchange->paused_since(), std::nullopt);
+}
+
+TEST_F(ExchangeTest, WhoWaitsForTheEndHearsOfItOnce) {
+  auto exchange = Started();
+  int unread = 0;
+  exchange->OnEndUnread([&unread] { ++unread; });
+  EXPECT_FALSE(Next(*exchange).has_value());
+  exchange->Cancel();
+  EXPECT_EQ(LateStatus().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(unread, 0);
 }
 
 TEST_F(ExchangeTest, CancelWhileTokenizingCancelsTheTokenizer) {

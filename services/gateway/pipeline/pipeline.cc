@@ -13,6 +13,9 @@
 namespace sluice::gateway {
 namespace {
 
+// A pause that is more than the time a face needs for an event.
+constexpr Nanos kPauseSeen = 100 * kNanosPerMilli;
+
 absl::Status DrainingError() {
   return WithReason(
       absl::UnavailableError("gateway: draining, takes no new request"),
@@ -101,6 +104,7 @@ absl::StatusOr<ExchangePlan> Pipeline::Plan(std::string_view route,
   }
   plan.route_name = route;
   plan.request_id = std::move(options.request_id);
+  plan.max_pause = options_.slow_reader_timeout_ms * kNanosPerMilli;
   plan.max_silence = options_.max_silence_ms * kNanosPerMilli;
   plan.retry_delay = options_.retry_delay_ms * kNanosPerMilli;
   return plan;
@@ -168,6 +172,16 @@ void Pipeline::BeginDrain() {
 
 void Pipeline::CancelAll() {
   for (const auto& exchange : Snapshot()) exchange->Cancel(DrainingError());
+}
+
+size_t Pipeline::paused() const {
+  const Nanos long_ago = parts_.clock.Now() - kPauseSeen;
+  const auto exchanges = Snapshot();
+  return static_cast<size_t>(std::count_if(
+      exchanges.begin(), exchanges.end(), [long_ago](const auto& exchange) {
+        const std::optional<Nanos> since = exchange->paused_since();
+        return since.has_value() && *since <= long_ago;
+      }));
 }
 
 size_t Pipeline::in_flight() const {

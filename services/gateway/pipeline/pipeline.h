@@ -28,8 +28,9 @@ struct PipelineOptions {
   int64_t max_in_flight = 1024;          // requests; beyond: RESOURCE_EXHAUSTED
   int64_t request_timeout_ms = 120'000;  // when the client names none
   int64_t max_request_timeout_ms = 600'000;  // whatever the client names
-  int64_t max_silence_ms = 15'000;  // of a Generator that is being read
-  int64_t retry_delay_ms = 1'000;   // told to who is refused
+  int64_t max_silence_ms = 15'000;          // of a Generator that is being read
+  int64_t slow_reader_timeout_ms = 30'000;  // of a client that takes nothing
+  int64_t retry_delay_ms = 1'000;           // told to who is refused
 };
 
 // Lent to the pipeline for its life.
@@ -69,6 +70,8 @@ class Pipeline {
   // Ends everything in flight with UNAVAILABLE.
   void CancelAll();
   size_t in_flight() const;
+  // Requests whose client has taken nothing for a while, though there is more.
+  size_t paused() const;
 
  private:
   // Errors as Start.
