@@ -86,3 +86,18 @@ function(sluice_binary name)
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
+
+# In ThreadSanitizer builds: adds to this folder's library a source that
+# interposes functions of shared libraries (common/base/tsan_interpose.h). One
+# symbol that it defines makes every program take it from the archive.
+function(sluice_tsan_source source symbol)
+  if(NOT SLUICE_SANITIZE MATCHES "thread")
+    return()
+  endif()
+  _sluice_this_folder(folder)
+  sluice_target_name("${folder}" target)
+  target_sources(${target} PRIVATE ${source})
+  set_source_files_properties(${source} PROPERTIES
+    COMPILE_OPTIONS -fno-sanitize=thread)
+  target_link_options(${target} PUBLIC "LINKER:--undefined=${symbol}")
+endfunction()

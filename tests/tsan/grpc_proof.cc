@@ -11,7 +11,6 @@
 #include <string>
 
 #include "absl/synchronization/notification.h"
-#include "common/rpc/channel.h"
 #include "common/testing/rpc_fixture.h"
 #include "sluice/tokenizer/v1/tokenizer.grpc.pb.h"
 
@@ -22,7 +21,7 @@ using tokenizer::v1::CountTokensRequest;
 using tokenizer::v1::CountTokensResponse;
 using tokenizer::v1::TokenizerService;
 
-// Races must not depend on luck; a sanitizer keeps few accesses of the past.
+// One would do; a silence after one call would prove less.
 constexpr int kCalls = 20;
 
 class CountingService final : public TokenizerService::CallbackService {
