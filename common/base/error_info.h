@@ -19,6 +19,9 @@ inline constexpr std::string_view kReasonDraining = "DRAINING";
 inline constexpr std::string_view kReasonQueueFull = "QUEUE_FULL";
 inline constexpr std::string_view kReasonDeadlineUnmeetable =
     "DEADLINE_UNMEETABLE";
+inline constexpr std::string_view kReasonQueueTimeout = "QUEUE_TIMEOUT";
+inline constexpr std::string_view kReasonFirstTokenTimeout =
+    "FIRST_TOKEN_TIMEOUT";
 inline constexpr std::string_view kReasonContextLengthExceeded =
     "CONTEXT_LENGTH_EXCEEDED";
 

@@ -19,6 +19,7 @@ using sluice::generator::Config;
 using sluice::generator::EngineOptions;
 using sluice::generator::NativeRunnerOptions;
 using sluice::generator::OutboxLimits;
+using sluice::generator::QuantizeOptions;
 using sluice::generator::SchedulerOptions;
 using sluice::generator::StepPacerOptions;
 
@@ -46,6 +47,16 @@ ABSL_FLAG(std::string, reference, Config().reference,
 
 ABSL_FLAG(std::string, backend, BackendOptions().backend,
           "auto, native or torch; auto: native where it has the model");
+ABSL_FLAG(
+    std::string, quantize, QuantizeOptions().layers,
+    "stored format of the weights: none (as in the files), int8, int4, or "
+    "auto: none below 50 million parameters, else int8");
+ABSL_FLAG(std::string, quantize_head, QuantizeOptions().head,
+          "the same of embedding and head where the layers are quantised: int8 "
+          "or int4");
+ABSL_FLAG(int32_t, quantize_group, QuantizeOptions().group,
+          "weights that share a scale: 32, 64 or 128; 0: the default of the "
+          "format");
 ABSL_FLAG(int64_t, kv_cache_bytes, NativeRunnerOptions().kv_cache_bytes,
           "memory of the KV cache");
 ABSL_FLAG(int64_t, kv_cache_tokens, BackendOptions().kv_cache_tokens,
@@ -80,13 +91,22 @@ ABSL_FLAG(int32_t, priority_aging_ms, SchedulerOptions().priority_aging_ms,
 ABSL_FLAG(bool, prefix_cache, SchedulerOptions().prefix_cache,
           "keep KV blocks for later requests of the same tenant that begin "
           "with the same tokens");
+ABSL_FLAG(int32_t, queue_timeout_ms, SchedulerOptions().queue_timeout_ms,
+          "time after which a request that no step ran is ended; what is "
+          "expected to wait three quarters of it is refused; 0: none");
+ABSL_FLAG(int32_t, first_token_timeout_ms,
+          SchedulerOptions().first_token_timeout_ms,
+          "the same until the first token, prefill included; 0: none");
 ABSL_FLAG(int32_t, retry_delay_ms, SchedulerOptions().retry_delay_ms,
-          "what a request refused for load is told to wait");
+          "what a request refused for load is told to wait at least");
 ABSL_FLAG(int32_t, outbox_ids, OutboxLimits().max_pending_ids,
           "unread ids at which a slow reader's request is paused");
 ABSL_FLAG(int32_t, slow_reader_timeout_ms,
           EngineOptions().slow_reader_timeout_ms,
           "time that a request may be paused so before it is ended");
+ABSL_FLAG(std::string, engine_trace, Config().engine_trace,
+          "file that gets a JSON line for each step and each request that "
+          "ended; empty: none");
 ABSL_FLAG(int32_t, stall_limit_ms, EngineOptions().stall_limit_ms,
           "time without a step after which a busy engine is unhealthy");
 
@@ -119,6 +139,9 @@ BackendOptions BackendOfFlags() {
   BackendOptions backend;
   backend.backend = absl::GetFlag(FLAGS_backend);
   backend.kv_cache_tokens = absl::GetFlag(FLAGS_kv_cache_tokens);
+  backend.native.quantize.layers = absl::GetFlag(FLAGS_quantize);
+  backend.native.quantize.head = absl::GetFlag(FLAGS_quantize_head);
+  backend.native.quantize.group = absl::GetFlag(FLAGS_quantize_group);
   backend.native.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
   backend.native.kv_format = absl::GetFlag(FLAGS_kv_format);
   backend.native.block_size = absl::GetFlag(FLAGS_block_size);
@@ -138,6 +161,9 @@ EngineOptions EngineOfFlags() {
   scheduler.max_preemptions = absl::GetFlag(FLAGS_max_preemptions);
   scheduler.priority_aging_ms = absl::GetFlag(FLAGS_priority_aging_ms);
   scheduler.prefix_cache = absl::GetFlag(FLAGS_prefix_cache);
+  scheduler.queue_timeout_ms = absl::GetFlag(FLAGS_queue_timeout_ms);
+  scheduler.first_token_timeout_ms =
+      absl::GetFlag(FLAGS_first_token_timeout_ms);
   scheduler.retry_delay_ms = absl::GetFlag(FLAGS_retry_delay_ms);
   engine.pacer.target_step_ms = absl::GetFlag(FLAGS_target_step_ms);
   engine.pacer.max_prefill_rows = scheduler.max_step_rows;
@@ -157,6 +183,7 @@ Config ConfigOfFlags() {
   config.rpc.reflection = absl::GetFlag(FLAGS_reflection);
   config.backend = BackendOfFlags();
   config.engine = EngineOfFlags();
+  config.engine_trace = absl::GetFlag(FLAGS_engine_trace);
   config.process.ports_file = absl::GetFlag(FLAGS_ports_file);
   config.process.log_level = absl::GetFlag(FLAGS_log_level);
   config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);

@@ -57,8 +57,13 @@ void Client::Submitted(std::shared_ptr<Outbox> outbox,
   outbox_ = std::move(outbox);
   max_unread_ids_ = options.outbox.max_pending_ids + fields_.n * kHeldIds;
   slow_reader_timeout_ = options.slow_reader_timeout_ms * kNanosPerMilli;
+  submitted_at_ = now;
+  queue_timeout_ = TighterTimeout(fields_.queue_timeout_ms,
+                                  options.scheduler.queue_timeout_ms);
+  first_token_timeout_ = TighterTimeout(
+      fields_.first_token_timeout_ms, options.scheduler.first_token_timeout_ms);
   fault_expected_ = false;
-  started_ = finished_ = false;
+  started_ = finished_ = any_token_ = false;
   unread_ids_taken_ = 0;
   for (Progressed& sequence : sequences_) sequence.ended = false;
   heard_at_ = caught_up_at_ = now;
@@ -185,6 +190,7 @@ absl::Status Client::Judge(const Delta& delta) {
                                 id, ", expected ", expected[at]));
     }
     sequence.ids.push_back(id);
+    any_token_ = true;
   }
   if (!delta.end.has_value()) return absl::OkStatus();
   sequence.ended = true;
@@ -238,6 +244,25 @@ absl::Status Client::Judge(const Finished& finished) {
   return absl::OkStatus();
 }
 
+bool Client::RightlyExhausted(const absl::Status& end, Nanos now) {
+  const std::string reason = ReasonOf(end).value_or("");
+  const Nanos waited = now - submitted_at_;
+  if (reason == "SLOW_READER") {
+    situations_.Met(Situation::kSlowReaderEnded);
+    return !prompt_ && now - caught_up_at_ >= slow_reader_timeout_;
+  }
+  if (!RetryDelayOf(end).has_value()) return false;
+  if (reason == kReasonQueueTimeout) {
+    situations_.Met(Situation::kQueueTimeout);
+    return !started_ && waited >= queue_timeout_;
+  }
+  if (reason == kReasonFirstTokenTimeout) {
+    situations_.Met(Situation::kFirstTokenTimeout);
+    return !any_token_ && waited >= first_token_timeout_;
+  }
+  return false;
+}
+
 absl::Status Client::JudgeEnd(const absl::Status& end, Nanos now) {
   end_ = end;
   if (end.ok() != finished_) return Wrong("OK and Finished do not agree");
@@ -255,9 +280,7 @@ absl::Status Client::JudgeEnd(const absl::Status& end, Nanos now) {
                                : Situation::kDeadlineBeforeStart);
       break;
     case absl::StatusCode::kResourceExhausted:
-      rightly = ReasonOf(end) == "SLOW_READER" && !prompt_ &&
-                now - caught_up_at_ >= slow_reader_timeout_;
-      situations_.Met(Situation::kSlowReaderEnded);
+      rightly = RightlyExhausted(end, now);
       break;
     case absl::StatusCode::kInternal:
       rightly = fault_expected_;

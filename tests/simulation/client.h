@@ -75,6 +75,7 @@ class Client {
   absl::Status Judge(const Delta& delta);
   absl::Status Judge(const Finished& finished);
   absl::Status JudgeEnd(const absl::Status& end, Nanos now);
+  bool RightlyExhausted(const absl::Status& end, Nanos now);
   absl::Status JudgeSequenceEnd(int32_t index, const SequenceEnd& end) const;
   absl::Status Wrong(const std::string& what) const;
 
@@ -86,9 +87,14 @@ class Client {
   std::shared_ptr<Outbox> outbox_;  // shared with the engine
   int64_t max_unread_ids_ = 0;
   Nanos slow_reader_timeout_ = 0;
+  // When the attempt was handed in, and what it may wait for from then on.
+  Nanos submitted_at_ = 0;
+  Nanos queue_timeout_ = kNoDeadline;
+  Nanos first_token_timeout_ = kNoDeadline;
   std::vector<Progressed> sequences_;
-  bool started_ = false;   // in this attempt
-  bool finished_ = false;  // in this attempt
+  bool started_ = false;    // in this attempt
+  bool finished_ = false;   // in this attempt
+  bool any_token_ = false;  // in this attempt
   bool cancelled_ = false;
   bool fault_expected_ = false;
   bool stalled_before_ = false;

@@ -160,6 +160,9 @@ absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status,
       before.queued_tokens + positions * fields.n > options.max_queued_tokens;
   client.Refused();
   ++guest.refusals;
+  if (ReasonOf(status) == kReasonDeadlineUnmeetable) {
+    return JudgeUnmeetable(guest, status, before);
+  }
   if (absl::IsInvalidArgument(status) && positions > pool_positions_) {
     parts_.situations.Met(Situation::kRefusedNeverFits);
     guest.refusals = kMostRefusals;
@@ -171,6 +174,33 @@ absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status,
   }
   parts_.situations.Met(too_many ? Situation::kRefusedQueueRequests
                                  : Situation::kRefusedQueueTokens);
+  return absl::OkStatus();
+}
+
+// Without a bound, without anybody ahead or at work, nothing is out of reach.
+absl::Status Episode::JudgeUnmeetable(const Guest& guest,
+                                      const absl::Status& status,
+                                      const SchedulerCounts& before) {
+  const RequestFields& fields = guest.client->fields();
+  const SchedulerOptions& options = world_.options().scheduler;
+  const bool bound =
+      fields.deadline != kNoDeadline || fields.queue_timeout_ms.has_value() ||
+      fields.first_token_timeout_ms.has_value() ||
+      options.queue_timeout_ms > 0 || options.first_token_timeout_ms > 0;
+  const Rates rates = core_->scheduler().rates(clock_.Now());
+  const bool measured = rates.starts_per_second > 0 ||
+                        rates.prefill_tokens_per_second > 0 ||
+                        rates.decode_step_seconds > 0;
+  const bool waits_for_others =
+      before.queued_requests > 0 || before.running_requests > 0;
+  const bool waits_for_itself =
+      rates.prefill_tokens_per_second > 0 || rates.decode_step_seconds > 0;
+  if (!absl::IsResourceExhausted(status) || !bound || !measured ||
+      !(waits_for_others || waits_for_itself) ||
+      !RetryDelayOf(status).has_value()) {
+    return Broken("refused without a bound in danger: " + status.ToString());
+  }
+  parts_.situations.Met(Situation::kRefusedUnmeetable);
   return absl::OkStatus();
 }
 
@@ -264,6 +294,13 @@ absl::Status Episode::JudgeStep(bool ran, Nanos began,
     if (live->request.deadline() <= began) {
       return Broken("a request outlives its deadline");
     }
+    if (!live->started && began - live->arrived_at >= QueueTimeout(*live)) {
+      return Broken("a request outlives its queue timeout");
+    }
+    if (live->first_token_at == 0 &&
+        began - live->arrived_at >= FirstTokenTimeout(*live)) {
+      return Broken("a request outlives its first-token timeout");
+    }
   }
   const SchedulerCounts after = scheduler.counts();
   if (!ran && !core_->idle() && after.paused_requests == 0) {
@@ -271,6 +308,16 @@ absl::Status Episode::JudgeStep(bool ran, Nanos began,
   }
   if (ran && clock_.Now() == began) return Broken("a step without the runner");
   return absl::OkStatus();
+}
+
+Nanos Episode::QueueTimeout(const LiveRequest& live) const {
+  return TighterTimeout(live.request.queue_timeout_ms(),
+                        world_.options().scheduler.queue_timeout_ms);
+}
+
+Nanos Episode::FirstTokenTimeout(const LiveRequest& live) const {
+  return TighterTimeout(live.request.first_token_timeout_ms(),
+                        world_.options().scheduler.first_token_timeout_ms);
 }
 
 absl::Status Episode::JudgePauses(const std::vector<std::string>& full) const {

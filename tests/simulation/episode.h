@@ -69,12 +69,16 @@ class Episode {
   absl::Status SubmitOne(Guest& guest);
   absl::Status JudgeRefusal(Guest& guest, const absl::Status& status,
                             const SchedulerCounts& before);
+  absl::Status JudgeUnmeetable(const Guest& guest, const absl::Status& status,
+                               const SchedulerCounts& before);
   absl::Status KillSometimes();
   absl::Status FenceSometimes();
   absl::Status ResubmitSameAttempt(Guest& guest);
   absl::Status Supersede(Guest& guest);
   absl::Status Step();
   absl::Status JudgeStep(bool ran, Nanos began, const SchedulerCounts& before);
+  Nanos QueueTimeout(const LiveRequest& live) const;
+  Nanos FirstTokenTimeout(const LiveRequest& live) const;
   absl::Status JudgePauses(const std::vector<std::string>& full) const;
   absl::Status LetClientsAct();
   absl::Status JudgeSilence(const Guest& guest) const;

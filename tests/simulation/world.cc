@@ -52,6 +52,14 @@ RequestLimits MakeSimLimits() {
   return limits;
 }
 
+Nanos TighterTimeout(const std::optional<int32_t>& own_ms,
+                     int32_t operators_ms) {
+  Nanos timeout = kNoDeadline;
+  if (own_ms.has_value()) timeout = *own_ms * kNanosPerMilli;
+  if (operators_ms == 0) return timeout;
+  return std::min(timeout, operators_ms * kNanosPerMilli);
+}
+
 World::World(Dice& dice) {
   options_.scheduler = DrawScheduler(dice);
   options_.pacer.target_step_ms = dice.OneOf({1, 5, 40});
@@ -67,7 +75,12 @@ World::World(Dice& dice) {
   target_in_flight_ = dice.Between(10, 20);
   has_slow_readers_ = dice.OneIn(2);
   has_deadlines_ = dice.OneIn(2);
+  has_timeouts_ = dice.OneIn(4);
   longest_step_ = dice.OneOf({1, 10, 60}) * kNanosPerMilli;
+  if (dice.OneIn(8)) options_.scheduler.queue_timeout_ms = DrawTimeoutMs(dice);
+  if (dice.OneIn(8)) {
+    options_.scheduler.first_token_timeout_ms = DrawTimeoutMs(dice);
+  }
 }
 
 PoolShape World::DrawPool(Dice& dice) const {
@@ -100,9 +113,20 @@ RequestFields World::DrawRequest(Dice& dice, int64_t number, Nanos now) const {
   if (has_deadlines_ && dice.OneIn(4)) {
     fields.deadline = now + dice.Between(1, 100) * longest_step_;
   }
+  if (has_timeouts_ && dice.OneIn(4)) {
+    fields.queue_timeout_ms = DrawTimeoutMs(dice);
+  }
+  if (has_timeouts_ && dice.OneIn(4)) {
+    fields.first_token_timeout_ms = DrawTimeoutMs(dice);
+  }
   fields.bypass_prefix_cache = dice.OneIn(10);
   DrawParams(dice, fields);
   return fields;
+}
+
+int32_t World::DrawTimeoutMs(Dice& dice) const {
+  return 1 + static_cast<int32_t>(dice.Between(1, 60) * longest_step_ /
+                                  kNanosPerMilli);
 }
 
 void World::DrawParams(Dice& dice, RequestFields& fields) const {

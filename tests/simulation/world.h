@@ -3,6 +3,7 @@
 // The dice's view of a service: how large, how it is set, what it is asked.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ inline constexpr int32_t kSimContext = 176;
 // One letter an id; id 0 ends a sequence and has no text.
 Vocabulary MakeSimVocabulary();
 RequestLimits MakeSimLimits();
+
+// Of a client's own bound and the operator's; kNoDeadline without either.
+Nanos TighterTimeout(const std::optional<int32_t>& own_ms,
+                     int32_t operators_ms);
 
 // How a client behaves, in turns of the simulation and time of its clock.
 struct Habits {
@@ -49,6 +54,7 @@ class World {
 
  private:
   std::vector<int32_t> DrawPrompt(Dice& dice) const;
+  int32_t DrawTimeoutMs(Dice& dice) const;
   void DrawParams(Dice& dice, RequestFields& fields) const;
 
   EngineOptions options_;
@@ -57,6 +63,7 @@ class World {
   int32_t target_in_flight_ = 0;
   bool has_slow_readers_ = false;
   bool has_deadlines_ = false;
+  bool has_timeouts_ = false;
   Nanos longest_step_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "services/generator/engine/engine_core.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -11,6 +12,8 @@
 
 namespace sluice::generator {
 namespace {
+
+constexpr std::string_view kSlowReader = "SLOW_READER";
 
 SchedulerModel ModelOf(const RunnerInfo& info) {
   return {.block_count = info.block_count,
@@ -37,12 +40,14 @@ const char* PhaseName(Phase phase) {
   return "unknown";
 }
 
-const char* WasteReason(absl::StatusCode code) {
-  switch (code) {
+const char* WasteReason(const absl::Status& status) {
+  switch (status.code()) {
     case absl::StatusCode::kCancelled:
       return "cancelled";
     case absl::StatusCode::kDeadlineExceeded:
       return "deadline";
+    case absl::StatusCode::kResourceExhausted:
+      return ReasonOf(status) == kSlowReader ? "slow_reader" : "timeout";
     default:
       return "failed";
   }
@@ -57,7 +62,7 @@ absl::Status SlowReader(int32_t timeout_ms) {
   return WithReason(
       absl::ResourceExhaustedError(absl::StrCat(
           "stream: reader too slow, full for longer than ", timeout_ms, " ms")),
-      "SLOW_READER");
+      kSlowReader);
 }
 
 }  // namespace
@@ -143,6 +148,11 @@ void EngineCore::RunStep(const PlannedStep& step, Nanos started_at) {
   const auto tokens = Sample(step, *logits);
   const Nanos now = parts_.clock.Now();
   Record(step, scheduler_.Commit(tokens, now), now - started_at);
+  if (parts_.trace == nullptr) return;
+  parts_.trace->AddStep({.began = started_at,
+                         .ended = parts_.clock.Now(),
+                         .decode_rows = step.decode_rows,
+                         .prefill_rows = step.prefill_rows});
 }
 
 std::vector<absl::StatusOr<int32_t>> EngineCore::Sample(
@@ -214,7 +224,12 @@ void EngineCore::Deliver(Ticket ticket, Stream& stream, TokenEvent& event,
                          Nanos now) {
   stream.sent_at = now;
   if (auto* failed = std::get_if<Failed>(&event.body)) {
-    parts_.metrics.CountFailed(failed->status);
+    // A time to come back is told to those that were turned away for load.
+    if (RetryDelayOf(failed->status).has_value()) {
+      parts_.metrics.CountRejected(failed->status);
+    } else {
+      parts_.metrics.CountFailed(failed->status);
+    }
     CountAborted(*failed);
     return Close(ticket, failed->status);
   }
@@ -237,6 +252,14 @@ void EngineCore::Deliver(Ticket ticket, Stream& stream, TokenEvent& event,
 
 void EngineCore::Close(Ticket ticket, const absl::Status& status) {
   const auto found = streams_.find(ticket);
+  if (parts_.trace != nullptr) {
+    parts_.trace->AddEnd({.request_id = found->second.request_id,
+                          .code = status.code(),
+                          .started = found->second.started,
+                          .decoding = found->second.decoding,
+                          .at = parts_.clock.Now(),
+                          .active_blocks = scheduler_.block_counts().active});
+  }
   found->second.outbox->Close(status);
   in_flight_.erase(found->second.request_id);
   streams_.erase(found);
@@ -246,7 +269,7 @@ void EngineCore::CountAborted(const Failed& failed) {
   if (failed.status.code() == absl::StatusCode::kCancelled) {
     parts_.metrics.cancelled.With({PhaseName(failed.phase)}).Increment();
   }
-  parts_.metrics.wasted_tokens.With({WasteReason(failed.status.code())})
+  parts_.metrics.wasted_tokens.With({WasteReason(failed.status)})
       .Increment(static_cast<double>(failed.computed_tokens));
 }
 

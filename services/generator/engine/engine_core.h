@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "common/base/clock.h"
 #include "common/vocabulary/vocabulary.h"
+#include "services/generator/engine/engine_trace.h"
 #include "services/generator/engine/generator_metrics.h"
 #include "services/generator/engine/load_board.h"
 #include "services/generator/engine/outbox.h"
@@ -48,6 +49,7 @@ struct EngineParts {
   const Clock& clock;
   GeneratorMetrics& metrics;
   LoadBoard& board;
+  EngineTrace* trace = nullptr;  // null: none is wanted
 };
 
 // A request on its way in.

@@ -51,7 +51,8 @@ GeneratorMetrics::GeneratorMetrics(Metrics& m)
                             "Requests ended, by gRPC code and finish reason.",
                             {"code", "finish_reason"})),
       rejected(m.AddCounter("sluice_requests_rejected_total",
-                            "Requests refused before they ran, by reason.",
+                            "Requests refused, or ended by a timeout of the "
+                            "queue, by reason.",
                             {"reason"})),
       cancelled(m.AddCounter("sluice_requests_cancelled_total",
                              "Requests cancelled, by how far they had come.",
@@ -122,7 +123,14 @@ void GeneratorMetrics::CreateKnownSeries() {
   for (const char* result : {"hit", "miss", "bypass"}) {
     prefix_requests.With({result});
   }
-  for (const char* reason : {"cancelled", "deadline", "failed", "preempted"}) {
+  for (const char* reason :
+       {"queue_full", "deadline_unmeetable", "queue_timeout",
+        "first_token_timeout", "draining", "invalid_argument",
+        "context_length_exceeded", "already_exists"}) {
+    rejected.With({reason});
+  }
+  for (const char* reason : {"cancelled", "deadline", "failed", "preempted",
+                             "slow_reader", "timeout"}) {
     wasted_tokens.With({reason});
   }
 }

@@ -20,15 +20,20 @@ void KvAllocator::Enter(Sequence& sequence) const {
   sequence.chain = cache_.StartChain(request.tenant());
 }
 
+int32_t KvAllocator::CountCached(const Request& request) const {
+  if (!prefix_cache_ || request.bypass_prefix_cache()) return 0;
+  PrefixChain chain = cache_.StartChain(request.tenant());
+  return TokensOf(
+      cache_.Find(chain, request.prompt(), request.prompt_tokens() - 1));
+}
+
 bool KvAllocator::Take(Sequence& sequence, int32_t margin,
                        std::vector<BlockCopy>& copies) {
   const bool pin = sequence.preemptions >= max_preemptions_;
   const int64_t positions = pin ? sequence.request->request.max_positions()
                                 : static_cast<int64_t>(sequence.ids.size());
   const PrefixMatch match = FindPrefix(sequence);
-  const int32_t cached =
-      static_cast<int32_t>(match.blocks.size()) * pool_.block_size() +
-      match.part_positions;
+  const int32_t cached = TokensOf(match);
   const Sequence* source = ForkSource(sequence);
   const int32_t prompt = sequence.request->request.prompt_tokens();
   if (cached >= prompt - 1) source = nullptr;  // the cache has no less
@@ -49,6 +54,11 @@ bool KvAllocator::Take(Sequence& sequence, int32_t margin,
                "available blocks can be taken");
   sequence.pinned = pin;
   return true;
+}
+
+int32_t KvAllocator::TokensOf(const PrefixMatch& match) const {
+  return static_cast<int32_t>(match.blocks.size()) * pool_.block_size() +
+         match.part_positions;
 }
 
 PrefixMatch KvAllocator::FindPrefix(Sequence& sequence) const {

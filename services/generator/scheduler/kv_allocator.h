@@ -31,6 +31,9 @@ class KvAllocator {
   // The sequence may use the prefix cache, unless its request bypasses it.
   void Enter(Sequence& sequence) const;
 
+  // Tokens of the prompt that the prefix cache has now.
+  int32_t CountCached(const Request& request) const;
+
   // Gives a waiting sequence the blocks of its ids, or of all it can ever need
   // once it was preempted max_preemptions times, and sets what of them is
   // computed. Copies that the next step has to make are appended. False, with
@@ -48,6 +51,7 @@ class KvAllocator {
   PrefixCounts counts() const;
 
  private:
+  int32_t TokensOf(const PrefixMatch& match) const;
   PrefixMatch FindPrefix(Sequence& sequence) const;
   void CountPrefix(LiveRequest& request, int32_t cached);
 

@@ -34,6 +34,19 @@ absl::Status CheckIdentity(const RequestFields& fields) {
   return absl::OkStatus();
 }
 
+absl::Status CheckTimeout(std::string_view field,
+                          const std::optional<int32_t>& timeout_ms) {
+  const int32_t got = timeout_ms.value_or(1);
+  if (got >= 1 && got <= kMaxTimeoutMs) return absl::OkStatus();
+  return FieldError(field, "out of range", absl::StrCat(got),
+                    absl::StrCat("1 to ", kMaxTimeoutMs));
+}
+
+absl::Status CheckTimeouts(const RequestFields& fields) {
+  RETURN_IF_ERROR(CheckTimeout("queue_timeout_ms", fields.queue_timeout_ms));
+  return CheckTimeout("first_token_timeout_ms", fields.first_token_timeout_ms);
+}
+
 absl::Status CheckIds(std::string_view field, const std::vector<int32_t>& ids,
                       int32_t vocabulary_size) {
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -95,6 +108,7 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> TakeResumed(
 absl::StatusOr<Request> Request::Create(RequestFields fields,
                                         const RequestLimits& limits) {
   RETURN_IF_ERROR(CheckIdentity(fields));
+  RETURN_IF_ERROR(CheckTimeouts(fields));
   RETURN_IF_ERROR(CheckPrompt(fields, limits));
   Request request;
   ASSIGN_OR_RETURN(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ enum class Priority { kSystem = 0, kInteractive = 1, kBatch = 2 };
 
 inline constexpr Nanos kNoDeadline = std::numeric_limits<Nanos>::max();
 inline constexpr int32_t kMaxSequences = 8;
+inline constexpr int32_t kMaxTimeoutMs = 24 * 3600 * 1000;
 inline constexpr size_t kMaxRequestIdBytes = 128;
 inline constexpr size_t kMaxTenantBytes = 128;
 
@@ -40,7 +42,10 @@ struct RequestFields {
   std::vector<ResumedIds> resumed;
   int32_t n = 1;
   Nanos deadline = kNoDeadline;  // of the engine's clock
-  uint64_t drawn_seed = 0;       // used when params name no seed
+  // From arrival to the first step, and to the first token; absent: no bound.
+  std::optional<int32_t> queue_timeout_ms = std::nullopt;
+  std::optional<int32_t> first_token_timeout_ms = std::nullopt;
+  uint64_t drawn_seed = 0;  // used when params name no seed
   // Takes nothing from the prefix cache and leaves nothing in it.
   bool bypass_prefix_cache = false;
 };
@@ -66,6 +71,12 @@ class Request {
   const std::string& tenant() const { return fields_.tenant; }
   Priority priority() const { return fields_.priority; }
   Nanos deadline() const { return fields_.deadline; }
+  std::optional<int32_t> queue_timeout_ms() const {
+    return fields_.queue_timeout_ms;
+  }
+  std::optional<int32_t> first_token_timeout_ms() const {
+    return fields_.first_token_timeout_ms;
+  }
   int32_t n() const { return fields_.n; }
   bool bypass_prefix_cache() const { return fields_.bypass_prefix_cache; }
   const std::vector<int32_t>& prompt() const { return fields_.prompt_ids; }

@@ -74,6 +74,10 @@ TEST(RequestTest, BadFieldsAreRefusedByName) {
           {"prompt_ids[1]: no such id, got 5, limit 0 to 4",
            [](auto& f) { f.prompt_ids[1] = 5; }},
           {"prompt_ids[0]", [](auto& f) { f.prompt_ids[0] = -1; }},
+          {"queue_timeout_ms: out of range, got 0, limit 1 to 86400000",
+           [](auto& f) { f.queue_timeout_ms = 0; }},
+          {"first_token_timeout_ms: out of range, got 86400001",
+           [](auto& f) { f.first_token_timeout_ms = 86'400'001; }},
           {"params.top_p", [](auto& f) { f.params.top_p = 2.0f; }},
           {"resumed[0].index: no such sequence, got 1",
            [](auto& f) {

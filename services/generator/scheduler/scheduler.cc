@@ -44,13 +44,12 @@ Scheduler::Scheduler(const SchedulerOptions& options,
 absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
   SLUICE_CHECK(requests_.empty() || requests_.rbegin()->first < ticket,
                "tickets grow");
-  RETURN_IF_ERROR(CheckFits(request, model_));
-  const SchedulerCounts waiting = counts();
-  RETURN_IF_ERROR(CheckQueue(
-      request, {waiting.queued_requests, waiting.queued_tokens}, options_));
+  RETURN_IF_ERROR(CheckAdmission(request, now));
   TenantLedger::Account& account = ledger_.Enter(request.tenant());
   auto live =
       std::make_unique<LiveRequest>(ticket, std::move(request), account, now);
+  live->start_by = StartBy(live->request, options_, now);
+  live->first_token_by = FirstTokenBy(live->request, options_, now);
   for (int32_t i = 0; i < live->request.n(); ++i) {
     live->sequences.emplace_back(*live, i, kv_.pool(), vocabulary_,
                                  model_.vocabulary_size);
@@ -67,6 +66,43 @@ absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
     FinishIfEnded(ticket);
   }
   return absl::OkStatus();
+}
+
+absl::Status Scheduler::CheckAdmission(const Request& request,
+                                       Nanos now) const {
+  RETURN_IF_ERROR(CheckFits(request, model_));
+  const QueueLoad load = LoadFor(request);
+  const Rates rates = meter_.rates(now);
+  const Nanos retry_delay = RetryDelay(load.requests, options_, rates);
+  RETURN_IF_ERROR(CheckQueue(request, load, options_, retry_delay));
+  const auto check = [&](int64_t prefill_tokens) {
+    return CheckWaits(request,
+                      ExpectWaits(request, prefill_tokens, load, rates),
+                      options_, now, retry_delay);
+  };
+  const int64_t tokens =
+      request.prompt_tokens() + static_cast<int64_t>(request.resumed(0).size());
+  if (check(tokens).ok()) return absl::OkStatus();
+  // To hash the prompt is worth it only now.
+  return check(tokens - kv_.CountCached(request));
+}
+
+QueueLoad Scheduler::LoadFor(const Request& request) const {
+  QueueLoad load;
+  std::vector<const LiveRequest*> queued;
+  for (const auto& [ticket, live] : requests_) {
+    if (live->started) continue;
+    ++load.requests;
+    load.tokens += live->request.cost_tokens();
+    queued.push_back(live.get());
+  }
+  load.ahead = CountAhead(queued, ledger_.Find(request.tenant()),
+                          static_cast<int32_t>(request.priority()));
+  for (const Sequence* sequence : running_) {
+    if (sequence->request->paused) continue;
+    load.prefill_rows += sequence->remaining() - 1;
+  }
+  return load;
 }
 
 void Scheduler::Abort(Ticket ticket, absl::Status status) {
@@ -88,7 +124,8 @@ void Scheduler::SetPaused(Ticket ticket, bool paused) {
 const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   SLUICE_CHECK(planned_.empty(), "the last plan was committed or failed");
   step_ = PlannedStep{};
-  ExpireDeadlines(now);
+  measured_ = {};
+  ExpireLate(now);
   AgeClasses(now);
   std::sort(
       running_.begin(), running_.end(),
@@ -99,16 +136,35 @@ const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   PlanPrefill(budget);
   AdmitWaiting(budget, now);
   DropOthers(waiting_, State::kWaiting);
+  measured_ = {.prefill_rows = step_.prefill_rows,
+               .decode_rows = step_.decode_rows,
+               .started_requests = measured_.started_requests,
+               .prefill_full = budget == 0,
+               .queue_waited = std::any_of(
+                   waiting_.begin(), waiting_.end(),
+                   [](const Sequence* s) { return !s->request->started; })};
+  planned_at_ = now;
   return step_;
 }
 
-void Scheduler::ExpireDeadlines(Nanos now) {
-  std::vector<Ticket> late;
+void Scheduler::ExpireLate(Nanos now) {
+  std::vector<const LiveRequest*> late;
+  int32_t queued = 0;
   for (const auto& [ticket, request] : requests_) {
-    if (request->request.deadline() <= now) late.push_back(ticket);
+    queued += !request->started;
+    if (request->ends_by() <= now) late.push_back(request.get());
   }
-  for (Ticket ticket : late) {
-    Abort(ticket, absl::DeadlineExceededError("deadline: passed"));
+  if (late.empty()) return;
+  const Nanos retry_delay = RetryDelay(queued, options_, meter_.rates(now));
+  for (const LiveRequest* request : late) {
+    const Nanos waited = now - request->arrived_at;
+    absl::Status status = absl::DeadlineExceededError("deadline: passed");
+    if (request->request.deadline() > now) {
+      status = !request->started && request->start_by <= now
+                   ? QueueTimeoutError(waited, retry_delay)
+                   : FirstTokenTimeoutError(waited, retry_delay);
+    }
+    Abort(request->ticket, std::move(status));
   }
 }
 
@@ -259,6 +315,8 @@ StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
     }
   }
   planned_.clear();
+  measured_.elapsed = now - planned_at_;
+  meter_.OnStep(measured_, now);
   for (auto& [ticket, status] : failed) Abort(ticket, std::move(status));
   for (Ticket ticket : touched) FinishIfEnded(ticket);
   return outcome;
@@ -322,6 +380,7 @@ void Scheduler::MarkStarted(LiveRequest& request, Nanos now) {
   if (request.started) return;
   request.started = true;
   request.started_at = now;
+  ++measured_.started_requests;
   Emit(request, Started{.prompt_tokens = request.request.prompt_tokens(),
                         .cached_tokens = request.cached_tokens,
                         .params = request.request.params()});
@@ -396,7 +455,7 @@ std::vector<std::pair<Ticket, int32_t>> Scheduler::QueuePositions() {
 Nanos Scheduler::NextDeadline() const {
   Nanos next = kNoDeadline;
   for (const auto& [ticket, request] : requests_) {
-    next = std::min(next, request->request.deadline());
+    next = std::min(next, request->ends_by());
   }
   return next;
 }

@@ -18,7 +18,9 @@
 #include "services/generator/kv_cache/block_pool.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/sampler/sampler.h"
+#include "services/generator/scheduler/admission.h"
 #include "services/generator/scheduler/kv_allocator.h"
+#include "services/generator/scheduler/rate_meter.h"
 #include "services/generator/scheduler/request.h"
 #include "services/generator/scheduler/scheduler_options.h"
 #include "services/generator/scheduler/sequence.h"
@@ -76,7 +78,8 @@ class Scheduler {
 
   // REQUIRES: tickets grow.
   // Errors: INVALID_ARGUMENT when the request can never fit the pool,
-  // RESOURCE_EXHAUSTED with a retry delay when the queue is full.
+  // RESOURCE_EXHAUSTED with a retry delay when the queue is full or the
+  // measured rates say that its deadline or timeouts cannot be met.
   absl::Status Submit(Ticket ticket, Request request, Nanos now);
 
   // Ends a request with `status`; its blocks are free when this returns. Does
@@ -86,10 +89,10 @@ class Scheduler {
   // A paused request gets no rows and is the first to lose its blocks.
   void SetPaused(Ticket ticket, bool paused);
 
-  // Ends requests whose deadline passed, then plans a row for each decoding
-  // sequence and, within max_step_rows, at most `prefill_rows` others (at least
-  // one). The reference is valid until the next Plan.
-  // REQUIRES: the last plan was committed or failed.
+  // Ends requests whose deadline or timeouts passed, then plans a row for each
+  // decoding sequence and, within max_step_rows, at most `prefill_rows` others
+  // (at least one). The reference is valid until the next Plan. REQUIRES: the
+  // last plan was committed or failed.
   const PlannedStep& Plan(Nanos now, int32_t prefill_rows);
 
   // `tokens[i]` answers samples[i]; an error ends that request alone.
@@ -103,9 +106,11 @@ class Scheduler {
 
   // Requests ahead of each queued one, in order.
   std::vector<std::pair<Ticket, int32_t>> QueuePositions();
-  // The earliest deadline of all requests; kNoDeadline when there is none.
+  // When the first request ends by its deadline or timeouts, should nothing
+  // else happen; kNoDeadline when none will.
   Nanos NextDeadline() const;
   SchedulerCounts counts() const;
+  Rates rates(Nanos now) const { return meter_.rates(now); }
   BlockCounts block_counts() const { return kv_.pool().counts(); }
   // For the invariant checker: everything that is alive.
   const BlockPool& pool() const { return kv_.pool(); }
@@ -125,7 +130,10 @@ class Scheduler {
     bool wants_logits;
   };
 
-  void ExpireDeadlines(Nanos now);
+  absl::Status CheckAdmission(const Request& request, Nanos now) const;
+  QueueLoad LoadFor(const Request& request) const;
+  // Ends what its deadline or a timeout ends.
+  void ExpireLate(Nanos now);
   void PlanDecode();
   void PlanPrefill(int32_t& budget);
   void AdmitWaiting(int32_t& budget, Nanos now);
@@ -156,6 +164,9 @@ class Scheduler {
   PlannedStep step_;
   std::vector<PlannedRows> planned_;
   std::vector<TokenEvent> events_;
+  RateMeter meter_;
+  MeasuredStep measured_;  // the planned step, but for its end
+  Nanos planned_at_ = 0;
   int64_t preemptions_ = 0;
   int64_t preempted_tokens_ = 0;
 };

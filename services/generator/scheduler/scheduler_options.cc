@@ -27,6 +27,10 @@ absl::Status CheckOptions(const SchedulerOptions& options) {
   RETURN_IF_ERROR(CheckAtLeast("max_preemptions", options.max_preemptions, 0));
   RETURN_IF_ERROR(
       CheckAtLeast("priority_aging_ms", options.priority_aging_ms, 1));
+  RETURN_IF_ERROR(
+      CheckAtLeast("queue_timeout_ms", options.queue_timeout_ms, 0));
+  RETURN_IF_ERROR(CheckAtLeast("first_token_timeout_ms",
+                               options.first_token_timeout_ms, 0));
   return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
 }
 

@@ -23,7 +23,12 @@ struct SchedulerOptions {
   int32_t max_preemptions = 3;
   // A request moves up one priority class each time it was here so long.
   int32_t priority_aging_ms = 30'000;
-  // What a refused request is told to wait.
+  // A request ends that was here so long without a first step, or without a
+  // first token; 0: none. What is expected to come near these is refused.
+  int32_t queue_timeout_ms = 0;
+  int32_t first_token_timeout_ms = 0;
+  // What a refused request is told to wait at least; longer when the queue was
+  // measured to drain more slowly.
   int32_t retry_delay_ms = 1000;
   // Keeps the blocks of ended sequences for requests of the same tenant that
   // begin with the same tokens, until others need them.

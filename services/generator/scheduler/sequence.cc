@@ -26,6 +26,13 @@ void Sequence::Append(int32_t id) {
   if (seen != nullptr) seen->Add(id);
 }
 
+Nanos LiveRequest::ends_by() const {
+  Nanos next = request.deadline();
+  if (!started) next = std::min(next, start_by);
+  if (first_token_at == 0) next = std::min(next, first_token_by);
+  return next;
+}
+
 Phase LiveRequest::phase() const {
   if (!started) return Phase::kQueued;
   return first_token_at == 0 ? Phase::kPrefill : Phase::kDecode;

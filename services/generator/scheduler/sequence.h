@@ -68,6 +68,8 @@ struct LiveRequest {
         aged_class(static_cast<int32_t>(this->request.priority())),
         arrived_at(arrived_at) {}
 
+  // The next moment at which it ends if nothing happens.
+  Nanos ends_by() const;
   Phase phase() const;
   bool all_ended() const;
 
@@ -81,6 +83,8 @@ struct LiveRequest {
   int32_t cached_tokens = 0;    // of the prompt, found when it started
   int64_t computed_tokens = 0;  // rows run for it, recomputed ones included
   Nanos arrived_at;
+  Nanos start_by = kNoDeadline;        // or it ends: QUEUE_TIMEOUT
+  Nanos first_token_by = kNoDeadline;  // or it ends: FIRST_TOKEN_TIMEOUT
   Nanos started_at = 0;
   Nanos first_token_at = 0;  // 0: none yet
   Nanos last_token_at = 0;

@@ -24,6 +24,12 @@ void TenantLedger::Leave(const std::string& tenant) {
   if (--found->second.requests == 0) DropIdle();
 }
 
+const TenantLedger::Account* TenantLedger::Find(
+    const std::string& tenant) const {
+  const auto found = accounts_.find(tenant);
+  return found == accounts_.end() ? nullptr : &found->second;
+}
+
 void TenantLedger::RaiseFloor() {
   int64_t least = std::numeric_limits<int64_t>::max();
   for (const auto& [tenant, account] : accounts_) {

@@ -29,6 +29,9 @@ class TenantLedger {
   // REQUIRES: a live request of the tenant.
   void Leave(const std::string& tenant);
 
+  // Null for a tenant that nothing is known of.
+  const Account* Find(const std::string& tenant) const;
+
   int32_t size() const { return static_cast<int32_t>(accounts_.size()); }
 
  private:

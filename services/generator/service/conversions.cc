@@ -104,6 +104,12 @@ absl::StatusOr<RequestFields> ToFields(const v1::GenerateRequest& message) {
         {resumed.index(), {resumed.ids().begin(), resumed.ids().end()}});
   }
   fields.n = message.n() == 0 ? 1 : message.n();
+  if (message.has_queue_timeout_ms()) {
+    fields.queue_timeout_ms = message.queue_timeout_ms();
+  }
+  if (message.has_first_token_timeout_ms()) {
+    fields.first_token_timeout_ms = message.first_token_timeout_ms();
+  }
   fields.bypass_prefix_cache = message.bypass_prefix_cache();
   return fields;
 }
@@ -182,6 +188,7 @@ v1::GetModelInfoResponse ToProto(const ServedModel& model) {
   message.add_features("n");
   message.add_features("resume");
   message.add_features("bypass_prefix_cache");
+  message.add_features("request_timeouts");
   message.set_started_at(model.started_at_unix_seconds);
   return message;
 }
