@@ -65,10 +65,15 @@ class Loader {
         observer_(observer),
         total_bytes_(total_bytes) {}
 
-  absl::StatusOr<PackedMatrix> Matrix(const std::vector<std::string>& names) {
+  absl::StatusOr<PackedMatrix> Matrix(
+      const std::vector<std::string>& names,
+      const std::optional<QuantFormat>& format) {
     const auto parts = Find(names);
-    ASSIGN_OR_RETURN(PackedMatrix matrix, PackedMatrix::Pack(parts, pool_));
-    formats_.insert(matrix.view().format);
+    ASSIGN_OR_RETURN(PackedMatrix matrix,
+                     format.has_value()
+                         ? PackedMatrix::Quantize(parts, *format, pool_)
+                         : PackedMatrix::Pack(parts, pool_));
+    formats_.insert(matrix.format_name());
     bytes_ += matrix.bytes();
     Done(parts);
     return matrix;
@@ -85,9 +90,9 @@ class Loader {
 
   int64_t bytes() const { return bytes_; }
   int64_t parameters() const { return parameters_; }
-  std::string format() const {
-    if (formats_.size() > 1) return "mixed";
-    return formats_.contains(kernels::WeightFormat::kF32) ? "f32" : "bf16";
+  // Of what was not quantised.
+  std::string exact_format() const {
+    return formats_.size() > 1 ? "mixed" : *formats_.begin();
   }
 
  private:
@@ -113,10 +118,11 @@ class Loader {
   int64_t done_bytes_ = 0;
   int64_t bytes_ = 0;
   int64_t parameters_ = 0;
-  std::set<kernels::WeightFormat> formats_;
+  std::set<std::string> formats_;
 };
 
 absl::StatusOr<LayerWeights> LoadLayer(const ModelConfig& config, int32_t layer,
+                                       const std::optional<QuantFormat>& format,
                                        Loader& loader) {
   const auto name = [&](absl::string_view rest) {
     return LayerName(layer, rest);
@@ -124,10 +130,10 @@ absl::StatusOr<LayerWeights> LoadLayer(const ModelConfig& config, int32_t layer,
   LayerWeights weights;
   ASSIGN_OR_RETURN(weights.input_norm,
                    loader.Vector({name("input_layernorm.weight")}));
-  ASSIGN_OR_RETURN(weights.qkv,
-                   loader.Matrix({name("self_attn.q_proj.weight"),
-                                  name("self_attn.k_proj.weight"),
-                                  name("self_attn.v_proj.weight")}));
+  ASSIGN_OR_RETURN(weights.qkv, loader.Matrix({name("self_attn.q_proj.weight"),
+                                               name("self_attn.k_proj.weight"),
+                                               name("self_attn.v_proj.weight")},
+                                              format));
   if (config.qkv_bias) {
     ASSIGN_OR_RETURN(weights.qkv_bias,
                      loader.Vector({name("self_attn.q_proj.bias"),
@@ -135,18 +141,30 @@ absl::StatusOr<LayerWeights> LoadLayer(const ModelConfig& config, int32_t layer,
                                     name("self_attn.v_proj.bias")}));
   }
   ASSIGN_OR_RETURN(weights.output,
-                   loader.Matrix({name("self_attn.o_proj.weight")}));
+                   loader.Matrix({name("self_attn.o_proj.weight")}, format));
   if (config.output_bias) {
     ASSIGN_OR_RETURN(weights.output_bias,
                      loader.Vector({name("self_attn.o_proj.bias")}));
   }
   ASSIGN_OR_RETURN(weights.post_norm,
                    loader.Vector({name("post_attention_layernorm.weight")}));
-  ASSIGN_OR_RETURN(weights.gate_up,
-                   loader.Matrix({name("mlp.gate_proj.weight"),
-                                  name("mlp.up_proj.weight")}));
-  ASSIGN_OR_RETURN(weights.down, loader.Matrix({name("mlp.down_proj.weight")}));
+  ASSIGN_OR_RETURN(weights.gate_up, loader.Matrix({name("mlp.gate_proj.weight"),
+                                                   name("mlp.up_proj.weight")},
+                                                  format));
+  ASSIGN_OR_RETURN(weights.down,
+                   loader.Matrix({name("mlp.down_proj.weight")}, format));
   return weights;
+}
+
+std::string FormatName(const DecoderFormats& formats,
+                       const std::string& exact_format) {
+  if (formats.layers == formats.head) {
+    return formats.layers ? QuantFormatName(*formats.layers) : exact_format;
+  }
+  const auto name = [](const std::optional<QuantFormat>& format) {
+    return format ? QuantFormatName(*format) : std::string("exact");
+  };
+  return absl::StrCat(name(formats.layers), "-", name(formats.head));
 }
 
 // Whether the head is the embedding.
@@ -177,9 +195,21 @@ std::vector<TensorRequest> DecoderTensors(const ModelConfig& config,
   return requests;
 }
 
+int64_t CountParameters(const ModelConfig& config) {
+  int64_t count = 0;
+  for (const TensorRequest& request :
+       DecoderTensors(config, config.tied_head)) {
+    int64_t elements = 1;
+    for (const int64_t dimension : request.shape) elements *= dimension;
+    count += elements;
+  }
+  return count;
+}
+
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const ModelConfig& config, const SafetensorsReader& reader,
-    kernels::ThreadPool& pool, const WeightObserver& observer) {
+    const DecoderFormats& formats, kernels::ThreadPool& pool,
+    const WeightObserver& observer) {
   const bool tied = DecideTied(config, reader, observer);
   const std::vector<TensorRequest> requests = DecoderTensors(config, tied);
   RETURN_IF_ERROR(CheckTensors(reader, requests, {std::string(kHead)}));
@@ -193,18 +223,20 @@ absl::StatusOr<DecoderWeights> LoadDecoderWeights(
   weights.hash = Sha256Hex(ConfigText(config, tied) +
                            HashTensors(reader, std::move(names), pool));
   Loader loader(reader, pool, observer, total);
-  ASSIGN_OR_RETURN(weights.embedding, loader.Matrix({kEmbedding}));
+  ASSIGN_OR_RETURN(weights.embedding,
+                   loader.Matrix({kEmbedding}, formats.head));
   for (int32_t layer = 0; layer < config.layers; ++layer) {
-    ASSIGN_OR_RETURN(LayerWeights one, LoadLayer(config, layer, loader));
+    ASSIGN_OR_RETURN(LayerWeights one,
+                     LoadLayer(config, layer, formats.layers, loader));
     weights.layers.push_back(std::move(one));
   }
   ASSIGN_OR_RETURN(weights.final_norm, loader.Vector({kFinalNorm}));
   if (!tied) {
-    ASSIGN_OR_RETURN(weights.untied_head, loader.Matrix({kHead}));
+    ASSIGN_OR_RETURN(weights.untied_head, loader.Matrix({kHead}, formats.head));
   }
   weights.parameters = loader.parameters();
   weights.bytes = loader.bytes();
-  weights.format = loader.format();
+  weights.format = FormatName(formats, loader.exact_format());
   return weights;
 }
 

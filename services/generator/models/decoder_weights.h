@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "common/modelfiles/safetensors.h"
 #include "services/generator/kernels/thread_pool.h"
 #include "services/generator/models/model_config.h"
+#include "services/generator/quant/quant_format.h"
 #include "services/generator/weights/packed_matrix.h"
 #include "services/generator/weights/tensor_check.h"
 
@@ -29,6 +31,12 @@ struct LayerWeights {
   PackedMatrix down;             // [hidden, ffn]
 };
 
+// What matrices are stored in; without a format they stay as they are.
+struct DecoderFormats {
+  std::optional<QuantFormat> layers;
+  std::optional<QuantFormat> head;  // and the embedding
+};
+
 struct DecoderWeights {
   PackedMatrix embedding;  // [vocabulary, hidden]
   std::vector<LayerWeights> layers;
@@ -37,8 +45,10 @@ struct DecoderWeights {
 
   int64_t parameters = 0;  // numbers in the file that are used
   int64_t bytes = 0;       // packed
-  std::string format;      // "f32", "bf16" or "mixed"
-  std::string hash;        // of config values and tensors, hex
+  // "f32", "bf16", "mixed" of these, or of quantised layers and head
+  // "int4g32-int8g32", "int8g32" where they agree.
+  std::string format;
+  std::string hash;  // of config values and tensors, hex
 
   const PackedMatrix& head() const {
     return untied_head.empty() ? embedding : untied_head;
@@ -53,6 +63,8 @@ struct WeightObserver {
 // Every tensor the model reads, in the names of Hugging Face. The head is not
 // among them when `tied`.
 std::vector<TensorRequest> DecoderTensors(const ModelConfig& config, bool tied);
+// Numbers in them.
+int64_t CountParameters(const ModelConfig& config);
 
 // A head that is missing though not tied is taken from the embedding, with a
 // warning; one that is there though tied is ignored.
@@ -60,6 +72,7 @@ std::vector<TensorRequest> DecoderTensors(const ModelConfig& config, bool tied);
 // allocated before all names, shapes and types have been checked.
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const ModelConfig& config, const SafetensorsReader& reader,
-    kernels::ThreadPool& pool, const WeightObserver& observer);
+    const DecoderFormats& formats, kernels::ThreadPool& pool,
+    const WeightObserver& observer);
 
 }  // namespace sluice::generator

@@ -17,6 +17,9 @@ namespace {
 // enough that a share amortises its claim.
 constexpr int64_t kSharesPerThread = 8;
 
+// Up to so many rows every worker quantises all of them for itself.
+constexpr int32_t kOwnRows = 4;
+
 // Vectors of an attention task: many share the loads of keys and values, few
 // keep all threads busy.
 constexpr int32_t kVectorsPerTask[] = {32, 16, 8, 4, 3, 2, 1};
@@ -70,7 +73,21 @@ absl::StatusOr<ForwardPass> ForwardPass::Create(const Parts& parts,
                    MakeMatrix(max_rows, 2 * int64_t{config.ffn_size}));
   ASSIGN_OR_RETURN(pass.cosine_, MakeMatrix(max_rows, half));
   ASSIGN_OR_RETURN(pass.sine_, MakeMatrix(max_rows, half));
+  RETURN_IF_ERROR(pass.MakeQuantRows());
   return pass;
+}
+
+absl::Status ForwardPass::MakeQuantRows() {
+  const ModelConfig& config = *parts_.config;
+  const int32_t columns =
+      std::max({config.hidden_size, config.query_size(), config.ffn_size});
+  ASSIGN_OR_RETURN(shared_rows_, QuantRowsBuffer::Create(max_rows_, columns));
+  for (int i = 0; i < parts_.threads->threads(); ++i) {
+    ASSIGN_OR_RETURN(QuantRowsBuffer own,
+                     QuantRowsBuffer::Create(kOwnRows, columns));
+    own_rows_.push_back(std::move(own));
+  }
+  return absl::OkStatus();
 }
 
 void ForwardPass::Run(absl::Span<const PassSequence> sequences, float* logits) {
@@ -136,8 +153,12 @@ void ForwardPass::Embed(Worker& worker) {
   const auto body = [this](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const Row& row = rows_[i];
-      kernels::EmbeddingLookup(parts_.weights->embedding.view(), row.token_id,
-                               x_.row(i));
+      const PackedMatrix& table = parts_.weights->embedding;
+      if (table.quantized()) {
+        kernels::EmbeddingLookup(table.quant_view(), row.token_id, x_.row(i));
+      } else {
+        kernels::EmbeddingLookup(table.view(), row.token_id, x_.row(i));
+      }
       kernels::RopeAngles(row.position, inverse_frequencies_.data(),
                           parts_.config->head_dim / 2, cosine_.row(i),
                           sine_.row(i));
@@ -146,70 +167,150 @@ void ForwardPass::Embed(Worker& worker) {
   worker.For(static_cast<int64_t>(rows_.size()), RowGrain(), body);
 }
 
-void ForwardPass::Linear(Worker& worker, const kernels::LinearCall& call) {
-  const int64_t panels = kernels::PanelCount(call.weights.rows);
+void ForwardPass::Multiply(Worker& worker, const PackedMatrix& matrix,
+                           const Operand& operand, const Output& output) {
+  const int64_t panels = kernels::PanelCount(matrix.rows());
   const int64_t shares = worker.threads() * kSharesPerThread;
-  const auto body = [&](int64_t begin, int64_t end) {
+  const int64_t grain = std::max<int64_t>(1, panels / shares);
+  if (matrix.quantized()) {
+    const kernels::QuantLinearCall call{matrix.quant_view(), operand.quant,
+                                        output.bias,         output.out,
+                                        output.stride,       output.add};
+    worker.For(panels, grain, [&](int64_t begin, int64_t end) {
+      parts_.kernels.quant_linear(call, static_cast<int32_t>(begin),
+                                  static_cast<int32_t>(end));
+    });
+    return;
+  }
+  const kernels::LinearCall call{matrix.view(),  output.bias,  operand.x,
+                                 operand.stride, operand.rows, output.out,
+                                 output.stride,  output.add};
+  worker.For(panels, grain, [&](int64_t begin, int64_t end) {
     parts_.kernels.linear(call, static_cast<int32_t>(begin),
                           static_cast<int32_t>(end));
-  };
-  worker.For(panels, std::max<int64_t>(1, panels / shares), body);
+  });
 }
 
 void ForwardPass::RunLayer(Worker& worker, int32_t layer) {
   const LayerWeights& weights = parts_.weights->layers[layer];
-  const int32_t rows = static_cast<int32_t>(rows_.size());
   const auto bias = [](const std::vector<float>& values) {
     return values.empty() ? nullptr : values.data();
   };
-  Norm(worker, weights.input_norm);
-  Linear(worker, {weights.qkv.view(), bias(weights.qkv_bias), normed_.row(0),
-                  normed_.stride, rows, qkv_.row(0), qkv_.stride, false});
+  Operand operand = Norm(worker, weights.input_norm, weights.qkv, nullptr);
+  Multiply(worker, weights.qkv, operand,
+           {qkv_.row(0), qkv_.stride, bias(weights.qkv_bias), false});
   RotateAndStore(worker, layer);
   Attend(worker, layer);
-  Linear(worker,
-         {weights.output.view(), bias(weights.output_bias), attended_.row(0),
-          attended_.stride, rows, x_.row(0), x_.stride, true});
-  Norm(worker, weights.post_norm);
-  Linear(worker,
-         {weights.gate_up.view(), nullptr, normed_.row(0), normed_.stride, rows,
-          gate_up_.row(0), gate_up_.stride, false});
-  Activate(worker);
-  Linear(worker, {weights.down.view(), nullptr, gate_up_.row(0),
-                  gate_up_.stride, rows, x_.row(0), x_.stride, true});
+  operand = Attended(worker, weights.output);
+  Multiply(worker, weights.output, operand,
+           {x_.row(0), x_.stride, bias(weights.output_bias), true});
+  operand = Norm(worker, weights.post_norm, weights.gate_up, nullptr);
+  Multiply(worker, weights.gate_up, operand,
+           {gate_up_.row(0), gate_up_.stride, nullptr, false});
+  operand = Activated(worker, weights.down);
+  Multiply(worker, weights.down, operand,
+           {x_.row(0), x_.stride, nullptr, true});
 }
 
-void ForwardPass::Norm(Worker& worker, const std::vector<float>& weight) {
-  const float eps = static_cast<float>(parts_.config->rms_norm_eps);
-  const auto body = [&](int64_t begin, int64_t end) {
+template <typename Quantize>
+ForwardPass::Operand ForwardPass::QuantizeRows(Worker& worker,
+                                               const PackedMatrix& matrix,
+                                               int32_t rows,
+                                               const Quantize& quantize) {
+  Operand operand;
+  operand.rows = rows;
+  if (rows <= kOwnRows) {
+    operand.quant = own_rows_[worker.index()].View(matrix.quant_view(), rows);
+    for (int32_t i = 0; i < rows; ++i) quantize(operand.quant, i);
+    return operand;
+  }
+  operand.quant = shared_rows_.View(matrix.quant_view(), rows);
+  worker.For(rows, RowGrain(), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      parts_.kernels.rms_norm(x_.row(i), weight.data(),
+      quantize(operand.quant, static_cast<int32_t>(i));
+    }
+  });
+  return operand;
+}
+
+ForwardPass::Operand ForwardPass::Norm(Worker& worker,
+                                       const std::vector<float>& weight,
+                                       const PackedMatrix& matrix,
+                                       const std::vector<int32_t>* wanted) {
+  const float eps = static_cast<float>(parts_.config->rms_norm_eps);
+  const int32_t rows =
+      wanted == nullptr ? row_count() : static_cast<int32_t>(wanted->size());
+  const auto source = [&](int64_t i) {
+    return x_.row(wanted == nullptr ? i : (*wanted)[i]);
+  };
+  if (matrix.quantized()) {
+    return QuantizeRows(worker, matrix, rows,
+                        [&](const kernels::QuantRowsView& to, int32_t i) {
+                          parts_.kernels.rms_norm_quantize(
+                              source(i), weight.data(), eps, to, i);
+                        });
+  }
+  worker.For(rows, RowGrain(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      parts_.kernels.rms_norm(source(i), weight.data(),
                               parts_.config->hidden_size, eps, normed_.row(i));
     }
-  };
-  worker.For(static_cast<int64_t>(rows_.size()), RowGrain(), body);
+  });
+  return {normed_.row(0), normed_.stride, {}, rows};
+}
+
+ForwardPass::Operand ForwardPass::Attended(Worker& worker,
+                                           const PackedMatrix& matrix) {
+  if (!matrix.quantized()) {
+    return {attended_.row(0), attended_.stride, {}, row_count()};
+  }
+  return QuantizeRows(worker, matrix, row_count(),
+                      [&](const kernels::QuantRowsView& to, int32_t i) {
+                        parts_.kernels.quantize_row(attended_.row(i), to, i);
+                      });
+}
+
+ForwardPass::Operand ForwardPass::Activated(Worker& worker,
+                                            const PackedMatrix& matrix) {
+  const int32_t ffn = parts_.config->ffn_size;
+  if (matrix.quantized()) {
+    return QuantizeRows(worker, matrix, row_count(),
+                        [&](const kernels::QuantRowsView& to, int32_t i) {
+                          const float* gate = gate_up_.row(i);
+                          parts_.kernels.swiglu_quantize(gate, gate + ffn, to,
+                                                         i);
+                        });
+  }
+  worker.For(row_count(), RowGrain(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* gate = gate_up_.row(i);
+      parts_.kernels.swiglu(gate, gate + ffn, ffn, gate);
+    }
+  });
+  return {gate_up_.row(0), gate_up_.stride, {}, row_count()};
+}
+
+void ForwardPass::RotateAndStoreRow(int32_t layer, int64_t i) {
+  const ModelConfig& config = *parts_.config;
+  const int32_t head_dim = config.head_dim;
+  const Row& row = rows_[i];
+  float* query = qkv_.row(i);
+  float* key = query + config.query_size();
+  const float* value = key + config.kv_size();
+  // Queries and keys stand side by side.
+  parts_.kernels.rope(query, config.heads + config.kv_heads, head_dim / 2,
+                      cosine_.row(i), sine_.row(i));
+  for (int32_t head = 0; head < config.kv_heads; ++head) {
+    parts_.kernels.kv_write(parts_.kv_pool->View(layer, head, row.block_table),
+                            row.position, key + int64_t{head} * head_dim,
+                            value + int64_t{head} * head_dim);
+  }
 }
 
 void ForwardPass::RotateAndStore(Worker& worker, int32_t layer) {
-  const ModelConfig& config = *parts_.config;
-  const int32_t head_dim = config.head_dim;
-  const auto body = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Row& row = rows_[i];
-      float* query = qkv_.row(i);
-      float* key = query + config.query_size();
-      const float* value = key + config.kv_size();
-      // Queries and keys stand side by side.
-      parts_.kernels.rope(query, config.heads + config.kv_heads, head_dim / 2,
-                          cosine_.row(i), sine_.row(i));
-      for (int32_t head = 0; head < config.kv_heads; ++head) {
-        parts_.kernels.kv_write(
-            parts_.kv_pool->View(layer, head, row.block_table), row.position,
-            key + int64_t{head} * head_dim, value + int64_t{head} * head_dim);
-      }
-    }
-  };
-  worker.For(static_cast<int64_t>(rows_.size()), RowGrain(), body);
+  worker.For(row_count(), RowGrain(), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) RotateAndStoreRow(layer, i);
+  });
 }
 
 void ForwardPass::Attend(Worker& worker, int32_t layer) {
@@ -236,30 +337,12 @@ void ForwardPass::Attend(Worker& worker, int32_t layer) {
   worker.For(static_cast<int64_t>(tasks_.size()), 1, body);
 }
 
-void ForwardPass::Activate(Worker& worker) {
-  const int32_t ffn = parts_.config->ffn_size;
-  const auto body = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      float* gate = gate_up_.row(i);
-      parts_.kernels.swiglu(gate, gate + ffn, ffn, gate);
-    }
-  };
-  worker.For(static_cast<int64_t>(rows_.size()), RowGrain(), body);
-}
-
 void ForwardPass::Head(Worker& worker) {
-  const ModelConfig& config = *parts_.config;
-  const float eps = static_cast<float>(config.rms_norm_eps);
-  const auto body = [&](int64_t i, int64_t) {
-    parts_.kernels.rms_norm(x_.row(wanted_rows_[i]),
-                            parts_.weights->final_norm.data(),
-                            config.hidden_size, eps, normed_.row(i));
-  };
-  const int64_t wanted = static_cast<int64_t>(wanted_rows_.size());
-  worker.For(wanted, 1, body);
-  Linear(worker, {parts_.weights->head().view(), nullptr, normed_.row(0),
-                  normed_.stride, static_cast<int32_t>(wanted), logits_,
-                  config.vocabulary_size, false});
+  const PackedMatrix& head = parts_.weights->head();
+  const Operand operand =
+      Norm(worker, parts_.weights->final_norm, head, &wanted_rows_);
+  Multiply(worker, head, operand,
+           {logits_, parts_.config->vocabulary_size, nullptr, false});
 }
 
 }  // namespace sluice::generator

@@ -14,6 +14,7 @@
 #include "services/generator/models/decoder_weights.h"
 #include "services/generator/models/model_config.h"
 #include "services/generator/runner/kv_pool.h"
+#include "services/generator/runner/quant_rows_buffer.h"
 
 namespace sluice::generator {
 
@@ -72,20 +73,46 @@ class ForwardPass {
     int32_t vector_end;
   };
 
+  // What a matrix multiplies with: float32 rows, or rows quantised for it.
+  struct Operand {
+    const float* x = nullptr;
+    int64_t stride = 0;
+    kernels::QuantRowsView quant;
+    int32_t rows = 0;
+  };
+  struct Output {
+    float* out = nullptr;
+    int64_t stride = 0;
+    const float* bias = nullptr;
+    bool add = false;
+  };
+
   ForwardPass() = default;
   static absl::StatusOr<Matrix> MakeMatrix(int64_t rows, int64_t columns);
+  absl::Status MakeQuantRows();
   void Lay(absl::Span<const PassSequence> sequences);
   void LayAttention(absl::Span<const PassSequence> sequences);
   int64_t RowGrain() const;
+  int32_t row_count() const { return static_cast<int32_t>(rows_.size()); }
 
   void Embed(Worker& worker);
   void RunLayer(Worker& worker, int32_t layer);
-  void Norm(Worker& worker, const std::vector<float>& weight);
+  // Calls quantize(rows, i) for `rows` rows, shared with the other workers or,
+  // for few rows, all on this one: cheaper than waiting for the others.
+  template <typename Quantize>
+  Operand QuantizeRows(Worker& worker, const PackedMatrix& matrix, int32_t rows,
+                       const Quantize& quantize);
+  // The norm of x_ for `matrix`, of the rows in `wanted` alone unless null.
+  Operand Norm(Worker& worker, const std::vector<float>& weight,
+               const PackedMatrix& matrix, const std::vector<int32_t>* wanted);
+  Operand Attended(Worker& worker, const PackedMatrix& matrix);
+  Operand Activated(Worker& worker, const PackedMatrix& matrix);
   void RotateAndStore(Worker& worker, int32_t layer);
+  void RotateAndStoreRow(int32_t layer, int64_t row);
   void Attend(Worker& worker, int32_t layer);
-  void Activate(Worker& worker);
   void Head(Worker& worker);
-  void Linear(Worker& worker, const kernels::LinearCall& call);
+  void Multiply(Worker& worker, const PackedMatrix& matrix,
+                const Operand& operand, const Output& output);
 
   Parts parts_{};
   int32_t max_rows_ = 0;
@@ -98,6 +125,8 @@ class ForwardPass {
   Matrix gate_up_;   // [rows, 2 ffn]
   Matrix cosine_;    // [rows, head_dim / 2]
   Matrix sine_;      // [rows, head_dim / 2]
+  QuantRowsBuffer shared_rows_;
+  std::vector<QuantRowsBuffer> own_rows_;  // per worker, for few rows
 
   // Of the running pass.
   absl::Span<const PassSequence> sequences_;

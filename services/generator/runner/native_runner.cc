@@ -113,7 +113,8 @@ class NativeRunner final : public ModelRunner {
   NativeRunner(ModelConfig config, int threads)
       : config_(std::move(config)), threads_({.threads = threads}) {}
 
-  absl::Status Load(const std::string& directory, const LoadObserver& observer);
+  absl::Status Load(const std::string& directory, const DecoderFormats& formats,
+                    const LoadObserver& observer);
   absl::Status Build(const NativeRunnerOptions& options);
   void Describe(const NativeRunnerOptions& options, kernels::CpuIsa isa);
   void Check(const StepPlan& plan) const;
@@ -135,23 +136,27 @@ absl::StatusOr<std::unique_ptr<NativeRunner>> NativeRunner::Create(
   RETURN_IF_ERROR(CheckOptions(options));
   // Judged before gigabytes are read for nothing.
   RETURN_IF_ERROR(ParseKvFormat(options.kv_format).status());
+  RETURN_IF_ERROR(ChooseFormats(options.quantize, 0).status());
   RETURN_IF_ERROR(ChooseIsa(options.cpu_isa).status());
   ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(directory));
+  ASSIGN_OR_RETURN(const DecoderFormats formats,
+                   ChooseFormats(options.quantize, CountParameters(config)));
   const int threads =
       options.threads > 0 ? options.threads : ReadCpuBudget().usable_threads();
   std::unique_ptr<NativeRunner> runner(
       new NativeRunner(std::move(config), threads));
-  RETURN_IF_ERROR(runner->Load(directory, observer));
+  RETURN_IF_ERROR(runner->Load(directory, formats, observer));
   RETURN_IF_ERROR(runner->Build(options));
   return runner;
 }
 
 absl::Status NativeRunner::Load(const std::string& directory,
+                                const DecoderFormats& formats,
                                 const LoadObserver& observer) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsReader> reader,
                    SafetensorsReader::OpenDirectory(directory));
   ASSIGN_OR_RETURN(weights_,
-                   LoadDecoderWeights(config_, *reader, threads_,
+                   LoadDecoderWeights(config_, *reader, formats, threads_,
                                       {observer.progress, observer.warning}));
   return absl::OkStatus();
 }

@@ -10,10 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "services/generator/runner/model_runner.h"
+#include "services/generator/runner/weight_formats.h"
 
 namespace sluice::generator {
 
 struct NativeRunnerOptions {
+  QuantizeOptions quantize = {};
   // Stored format of keys and values: "f32" or "bf16".
   std::string kv_format = "bf16";
   // Budget of the KV pool; memory is taken from the system as blocks are used.

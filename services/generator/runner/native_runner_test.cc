@@ -126,7 +126,8 @@ class NativeRunnerTest : public testing::TestWithParam<int> {
 TEST_P(NativeRunnerTest, AgreesWithTheForwardPassInDoubles) {
   const auto ids = Ids(70);
   for (const std::string format : {"f32", "bf16"}) {
-    const auto expected = NaiveLogits(directory_.path(), ids, format == "bf16");
+    const auto expected =
+        NaiveLogits(directory_.path(), ids, {.kv_format = format});
     double largest = 0;
     for (double value : expected.back()) {
       largest = std::max(largest, std::abs(value));

@@ -1,5 +1,6 @@
 #include "services/generator/runner/random_model_test_support.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -8,7 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "services/generator/kernels/bf16.h"
+#include "services/generator/kernels/embedding.h"
+#include "services/generator/kernels/thread_pool.h"
 #include "services/generator/models/decoder_weights.h"
+#include "services/generator/weights/packed_matrix.h"
 #include "services/generator/weights/tensor_reader.h"
 
 namespace sluice::generator {
@@ -60,7 +64,8 @@ using Vector = std::vector<double>;
 // The model in doubles, straight from the formulas of the papers.
 class NaiveDecoder {
  public:
-  NaiveDecoder(const std::string& directory, bool bf16_kv) : bf16_kv_(bf16_kv) {
+  NaiveDecoder(const std::string& directory, const NaiveOptions& options)
+      : options_(options) {
     auto config = ReadModelConfig(directory);
     SLUICE_CHECK(config.ok(), "config of a random model");
     config_ = *config;
@@ -70,6 +75,7 @@ class NaiveDecoder {
       std::vector<float> floats(tensor.elements());
       SLUICE_CHECK(ReadFloats(tensor, 0, tensor.elements(), floats.data()),
                    "finite weights");
+      if (tensor.shape.size() == 2) Round(tensor, floats);
       tensors_[tensor.name] = Vector(floats.begin(), floats.end());
     }
   }
@@ -98,11 +104,46 @@ class NaiveDecoder {
   }
 
  private:
+  // Weights as their format stores them.
+  void Round(const TensorView& tensor, std::vector<float>& values) const {
+    const bool is_layer = tensor.name.find("layers") != std::string::npos;
+    const auto& format =
+        is_layer ? options_.formats.layers : options_.formats.head;
+    if (!format.has_value()) return;
+    kernels::ThreadPool pool({.threads = 1});
+    auto matrix = PackedMatrix::Quantize({&tensor}, *format, pool);
+    SLUICE_CHECK(matrix.ok(), "a random matrix is quantised");
+    const int64_t columns = tensor.shape[1];
+    for (int64_t row = 0; row < tensor.shape[0]; ++row) {
+      kernels::EmbeddingLookup(matrix->quant_view(), static_cast<int32_t>(row),
+                               values.data() + row * columns);
+    }
+  }
+
+  // Activations as a quantised matrix meets them.
+  Vector RoundActivations(Vector x) const {
+    if (!options_.formats.layers.has_value()) return x;
+    constexpr size_t kBlock = kernels::kActivationBlock;
+    for (size_t begin = 0; begin < x.size(); begin += kBlock) {
+      const size_t end = std::min(x.size(), begin + kBlock);
+      double largest = 0;
+      for (size_t i = begin; i < end; ++i) {
+        largest = std::max(largest, std::abs(x[i]));
+      }
+      const double step = largest / 127;
+      for (size_t i = begin; i < end && step > 0; ++i) {
+        x[i] = std::nearbyint(x[i] / step) * step;
+      }
+    }
+    return x;
+  }
+
   const Vector& Weight(absl::string_view name) const {
     return tensors_.at(absl::StrCat(prefix_, name));
   }
 
-  static Vector Multiply(const Vector& matrix, const Vector& x) {
+  Vector Multiply(const Vector& matrix, const Vector& exact) const {
+    const Vector x = RoundActivations(exact);
     Vector out(matrix.size() / x.size());
     for (size_t row = 0; row < out.size(); ++row) {
       for (size_t k = 0; k < x.size(); ++k) {
@@ -148,7 +189,7 @@ class NaiveDecoder {
   }
 
   void Store(Vector& values) const {
-    if (!bf16_kv_) return;
+    if (options_.kv_format == "f32") return;
     for (double& value : values) {
       value =
           kernels::Bf16ToFloat(kernels::FloatToBf16(static_cast<float>(value)));
@@ -212,7 +253,7 @@ class NaiveDecoder {
     }
   }
 
-  bool bf16_kv_;
+  NaiveOptions options_;
   ModelConfig config_;
   std::map<std::string, Vector> tensors_;
   std::string prefix_;
@@ -244,8 +285,8 @@ void WriteRandomModel(const RandomModel& model, const std::string& directory) {
 
 std::vector<std::vector<double>> NaiveLogits(const std::string& directory,
                                              const std::vector<int32_t>& ids,
-                                             bool bf16_kv) {
-  return NaiveDecoder(directory, bf16_kv).Logits(ids);
+                                             const NaiveOptions& options) {
+  return NaiveDecoder(directory, options).Logits(ids);
 }
 
 }  // namespace sluice::generator

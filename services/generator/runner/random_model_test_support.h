@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/modelfiles/safetensors.h"
+#include "services/generator/models/decoder_weights.h"
 #include "services/generator/models/model_config.h"
 
 namespace sluice::generator {
@@ -31,10 +32,15 @@ struct RandomModel {
 // Writes config.json and model.safetensors. CHECKs that it can.
 void WriteRandomModel(const RandomModel& model, const std::string& directory);
 
-// Logits [tokens, vocabulary] of a whole sequence in doubles. Keys and values
-// are rounded to bf16 when `bf16_kv`.
+// What the doubles shall round as the native backend does.
+struct NaiveOptions {
+  std::string kv_format = "f32";
+  DecoderFormats formats = {};  // of weights; activations then have 8 bits
+};
+
+// Logits [tokens, vocabulary] of a whole sequence in doubles.
 std::vector<std::vector<double>> NaiveLogits(const std::string& directory,
                                              const std::vector<int32_t>& ids,
-                                             bool bf16_kv);
+                                             const NaiveOptions& options);
 
 }  // namespace sluice::generator

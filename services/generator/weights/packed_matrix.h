@@ -3,6 +3,7 @@
 // Weights in the layout of the kernels, in huge-page memory of our own.
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,11 +11,13 @@
 #include "common/modelfiles/safetensors.h"
 #include "services/generator/kernels/huge_buffer.h"
 #include "services/generator/kernels/linear.h"
+#include "services/generator/kernels/quant_view.h"
 #include "services/generator/kernels/thread_pool.h"
+#include "services/generator/quant/quant_format.h"
 
 namespace sluice::generator {
 
-// Immutable after construction.
+// Exact or quantised; immutable after construction.
 class PackedMatrix {
  public:
   PackedMatrix() = default;  // empty
@@ -27,13 +30,27 @@ class PackedMatrix {
   static absl::StatusOr<PackedMatrix> Pack(
       absl::Span<const TensorView* const> parts, kernels::ThreadPool& pool);
 
-  bool empty() const { return view_.rows == 0; }
+  // The same, quantised. Errors: also INVALID_ARGUMENT naming a tensor with a
+  // number above kMaxQuantWeight.
+  static absl::StatusOr<PackedMatrix> Quantize(
+      absl::Span<const TensorView* const> parts, const QuantFormat& format,
+      kernels::ThreadPool& pool);
+
+  bool empty() const { return rows() == 0; }
+  bool quantized() const { return quant_view_.rows > 0; }
+  int32_t rows() const { return quantized() ? quant_view_.rows : view_.rows; }
+  // REQUIRES: !quantized().
   const kernels::PackedMatrixView& view() const { return view_; }
+  // REQUIRES: quantized().
+  const kernels::QuantMatrixView& quant_view() const { return quant_view_; }
+  // "f32", "bf16" or a name of QuantFormatName.
+  std::string format_name() const;
   int64_t bytes() const { return static_cast<int64_t>(memory_.size()); }
 
  private:
   kernels::HugeBuffer memory_;
   kernels::PackedMatrixView view_;
+  kernels::QuantMatrixView quant_view_;
 };
 
 // All parts, one behind the other, as float32.
