@@ -20,6 +20,7 @@ struct Config {
   RpcServerOptions rpc = {.listen = "127.0.0.1:50052"};
   BackendOptions backend;
   EngineOptions engine;
+  std::string engine_trace;  // file; empty: none
   ServiceProcessOptions process;
 };
 

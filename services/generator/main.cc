@@ -68,9 +68,17 @@ absl::Status Serve(const Config& config, StopSignal& stop) {
   SetModelMetrics(generator_metrics, model.served.info, model.load_seconds);
   CollectLoad(metrics, generator_metrics, board, clock,
               model.served.info.block_bytes);
+  std::unique_ptr<EngineTrace> trace;
+  if (!config.engine_trace.empty()) {
+    ASSIGN_OR_RETURN(trace, EngineTrace::Open(config.engine_trace));
+  }
   WritePump pump;
-  Engine engine(config.engine, {*model.runner, model.vocabulary, clock,
-                                generator_metrics, board});
+  Engine engine(config.engine, {.runner = *model.runner,
+                                .vocabulary = model.vocabulary,
+                                .clock = clock,
+                                .metrics = generator_metrics,
+                                .board = board,
+                                .trace = trace.get()});
   GeneratorService service(
       model.served, {engine, pump, board, clock, random, generator_metrics});
   ASSIGN_OR_RETURN(
