@@ -1,0 +1,165 @@
+#include "tests/same_bits/session.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/modelfiles/directory.h"
+#include "common/telemetry/metrics.h"
+#include "common/vocabulary/token_table.h"
+#include "services/generator/engine/engine_core.h"
+#include "tests/same_bits/row_recorder.h"
+
+namespace sluice::generator {
+namespace {
+
+EngineOptions EngineOf(const Setting& setting) {
+  EngineOptions engine;
+  engine.scheduler.max_running_sequences = setting.max_running;
+  engine.scheduler.max_step_rows = std::max(512, setting.max_running);
+  engine.scheduler.max_queued_requests = 1 << 20;
+  engine.scheduler.prefix_cache = setting.prefix_cache;
+  engine.pacer.first_prefill_rows = setting.prefill_rows;
+  engine.pacer.min_prefill_rows = setting.prefill_rows;
+  engine.pacer.max_prefill_rows = setting.prefill_rows;
+  return engine;
+}
+
+// What one client got.
+struct Answer {
+  std::map<int32_t, std::vector<int32_t>> ids;  // by sequence index
+  int32_t cached_tokens = 0;
+  bool greedy = false;
+};
+
+absl::StatusOr<Answer> ReadAll(Outbox& outbox) {
+  Answer answer;
+  std::optional<absl::Status> end;
+  while (!end.has_value()) {
+    Outbox::Taken taken = outbox.Take();
+    if (!taken.message.has_value() && !taken.end.has_value()) {
+      return absl::InternalError("a stream has no end");
+    }
+    end = taken.end;
+    if (!taken.message.has_value()) continue;
+    if (const auto* started = std::get_if<Started>(&*taken.message)) {
+      answer.cached_tokens = started->cached_tokens;
+      answer.greedy = started->params.greedy();
+    } else if (const auto* delta = std::get_if<Delta>(&*taken.message)) {
+      auto& ids = answer.ids[delta->index];
+      ids.insert(ids.end(), delta->ids.begin(), delta->ids.end());
+    }
+  }
+  RETURN_IF_ERROR(*end);
+  return answer;
+}
+
+class Session {
+ public:
+  Session(const SessionModel& model, const Setting& setting,
+          ModelRunner& runner)
+      : model_(model),
+        setting_(setting),
+        recorder_(runner, setting.spoil),
+        core_(EngineOf(setting),
+              {recorder_, model.vocabulary, clock_, metrics_, board_}) {
+    recorder_.Watch(core_.scheduler());
+  }
+
+  absl::Status RunPhase(const std::vector<RequestFields>& phase) {
+    const auto step = [this] {
+      if (core_.Step() || core_.idle()) return absl::OkStatus();
+      return absl::InternalError("nothing can run and requests wait");
+    };
+    for (const RequestFields& fields : phase) {
+      RETURN_IF_ERROR(Submit(fields));
+      for (int32_t i = 0; i < setting_.steps_between_arrivals; ++i) {
+        RETURN_IF_ERROR(step());
+      }
+    }
+    while (!core_.idle()) RETURN_IF_ERROR(step());
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<Trail>> Trails() {
+    std::vector<Trail> trails;
+    for (const auto& [fields, outbox] : clients_) {
+      ASSIGN_OR_RETURN(Answer answer, ReadAll(*outbox));
+      for (int32_t index = 0; index < fields.n; ++index) {
+        trails.push_back(TrailOf(fields, index, answer));
+      }
+    }
+    return trails;
+  }
+
+ private:
+  absl::Status Submit(const RequestFields& fields) {
+    RequestLimits limits;
+    limits.context_length = recorder_.info().context_length;
+    limits.vocabulary_size = recorder_.info().vocabulary_size;
+    limits.eos_ids = model_.eos_ids;
+    ASSIGN_OR_RETURN(Request request, Request::Create(fields, limits));
+    auto outbox = std::make_shared<Outbox>(
+        OutboxLimits(), [] {}, [] {});
+    clients_.emplace_back(fields, outbox);
+    core_.Submit({std::move(request), std::move(outbox)});
+    return absl::OkStatus();
+  }
+
+  Trail TrailOf(const RequestFields& fields, int32_t index, Answer& answer) {
+    Trail trail;
+    const auto found = recorder_.trails().find({fields.request_id, index});
+    if (found != recorder_.trails().end()) trail = found->second;
+    trail.request_id = fields.request_id;
+    trail.index = index;
+    trail.greedy = answer.greedy;
+    trail.prompt_tokens = static_cast<int32_t>(fields.prompt_ids.size());
+    trail.cached_tokens = answer.cached_tokens;
+    for (const ResumedIds& resumed : fields.resumed) {
+      if (resumed.index == index) trail.ids = resumed.ids;
+    }
+    trail.resumed_tokens = static_cast<int32_t>(trail.ids.size());
+    const std::vector<int32_t>& ids = answer.ids[index];
+    trail.ids.insert(trail.ids.end(), ids.begin(), ids.end());
+    return trail;
+  }
+
+  const SessionModel& model_;
+  const Setting setting_;
+  // Stands still, so that no measured time moves the size of a chunk.
+  FakeClock clock_;
+  Metrics registry_;
+  GeneratorMetrics metrics_{registry_};
+  LoadBoard board_;
+  RowRecorder recorder_;
+  EngineCore core_;
+  std::vector<std::pair<RequestFields, std::shared_ptr<Outbox>>> clients_;
+};
+
+}  // namespace
+
+absl::StatusOr<SessionModel> ReadSessionModel(const std::string& directory) {
+  ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadVocabulary(directory));
+  ASSIGN_OR_RETURN(std::vector<int32_t> eos_ids, ReadEosIds(directory));
+  return SessionModel{directory, std::move(vocabulary), std::move(eos_ids)};
+}
+
+absl::StatusOr<std::vector<Trail>> RunSession(
+    const SessionModel& model, const Setting& setting,
+    const std::vector<std::vector<RequestFields>>& phases) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<ModelRunner> runner,
+                   CreateNativeRunner(model.directory, setting.native));
+  Session session(model, setting, *runner);
+  for (const std::vector<RequestFields>& phase : phases) {
+    RETURN_IF_ERROR(session.RunPhase(phase));
+  }
+  return session.Trails();
+}
+
+}  // namespace sluice::generator
