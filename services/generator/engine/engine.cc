@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_info.h"
+#include "common/base/status_macros.h"
 
 namespace sluice::generator {
 namespace {
@@ -18,13 +19,18 @@ absl::Status DrainingError() {
                     kReasonDraining);
 }
 
+EngineParts WithGate(EngineParts parts, AdmissionGate& gate) {
+  parts.gate = &gate;
+  return parts;
+}
+
 }  // namespace
 
 Engine::Engine(const EngineOptions& options, const EngineParts& parts)
     : options_(options),
       parts_(parts),
       mailbox_(static_cast<size_t>(options.max_mailbox)),
-      core_(options, parts),
+      core_(options, WithGate(parts, gate_)),
       thread_("engine", [this] { Loop(); }) {}
 
 Engine::~Engine() {
@@ -36,14 +42,18 @@ Engine::~Engine() {
 absl::StatusOr<std::shared_ptr<Outbox>> Engine::Submit(
     Request request, std::function<void()> on_ready) {
   if (draining()) return DrainingError();
+  RETURN_IF_ERROR(gate_.Enter(request));
   auto outbox = std::make_shared<Outbox>(options_.outbox, std::move(on_ready),
                                          [this] { mailbox_.Wake(); });
-  const absl::Status pushed =
-      mailbox_.TryPush(Submission{std::move(request), outbox});
+  Submission submission{std::move(request), outbox};
+  const absl::Status pushed = mailbox_.TryPush(std::move(submission));
   if (pushed.ok()) return outbox;
+  gate_.Leave(submission.request);
   if (absl::IsUnavailable(pushed)) return DrainingError();
-  return WithRetryDelay(WithReason(pushed, kReasonQueueFull),
-                        options_.scheduler.retry_delay_ms * kNanosPerMilli);
+  return WithRetryDelay(
+      WithReason(pushed, kReasonQueueFull),
+      std::max(options_.scheduler.retry_delay_ms * kNanosPerMilli,
+               gate_.retry_delay()));
 }
 
 absl::Status Engine::Healthy() const {
@@ -72,6 +82,7 @@ void Engine::Loop() {
     }
     beat_.store(parts_.clock.Now());
     for (Submission& submission : submissions) {
+      gate_.Leave(submission.request);
       core_.Submit(std::move(submission));
     }
     ran = core_.Step();

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/concurrency/mailbox.h"
 #include "common/concurrency/named_thread.h"
+#include "services/generator/engine/admission_gate.h"
 #include "services/generator/engine/engine_core.h"
 
 namespace sluice::generator {
@@ -26,8 +27,9 @@ class Engine {
 
   // Hands a request in. Its messages come out of the outbox, and so does any
   // later refusal. `on_ready` as in Outbox.
-  // Errors: RESOURCE_EXHAUSTED with a retry delay when the mailbox is full,
-  // UNAVAILABLE with the reason DRAINING.
+  // Errors: RESOURCE_EXHAUSTED with a retry delay when the mailbox or the queue
+  // is full or the queue too slow for the operator's timeouts, UNAVAILABLE with
+  // the reason DRAINING.
   absl::StatusOr<std::shared_ptr<Outbox>> Submit(
       Request request, std::function<void()> on_ready);
 
@@ -47,6 +49,7 @@ class Engine {
   std::atomic<bool> draining_ = false;
   std::atomic<Nanos> beat_ = 0;  // the loop came round, 0: it rests
   Mailbox<Submission> mailbox_;
+  AdmissionGate gate_;
   EngineCore core_;  // engine thread only
   NamedThread thread_;
 };

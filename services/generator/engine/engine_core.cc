@@ -128,6 +128,10 @@ bool EngineCore::Step() {
   UpdatePauses(started_at);
   Publish(/*busy=*/!idle());
   const PlannedStep& step = scheduler_.Plan(started_at, pacer_.prefill_rows());
+  // Refusals while it runs are by what it left of the queue.
+  if (parts_.gate != nullptr) {
+    parts_.gate->Publish(scheduler_.Room(started_at));
+  }
   const bool ran = !step.plan.sequences.empty();
   if (ran) RunStep(step, started_at);
   const Nanos now = parts_.clock.Now();

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "common/base/clock.h"
 #include "common/vocabulary/vocabulary.h"
+#include "services/generator/engine/admission_gate.h"
 #include "services/generator/engine/engine_trace.h"
 #include "services/generator/engine/generator_metrics.h"
 #include "services/generator/engine/load_board.h"
@@ -49,7 +50,8 @@ struct EngineParts {
   const Clock& clock;
   GeneratorMetrics& metrics;
   LoadBoard& board;
-  EngineTrace* trace = nullptr;  // null: none is wanted
+  AdmissionGate* gate = nullptr;  // told of the room in the queue; may be null
+  EngineTrace* trace = nullptr;   // null: none is wanted
 };
 
 // A request on its way in.

@@ -181,6 +181,28 @@ TEST_F(EngineTest, FullMailboxRefusesWithARetryDelay) {
   }
 }
 
+TEST_F(EngineTest, FullQueueRefusesWithoutWaitingForTheStep) {
+  EngineOptions options;
+  options.scheduler.max_queued_requests = 2;
+  GatedRunner& runner = Start<GatedRunner>(options);
+  Reader reader;
+  std::vector<std::shared_ptr<Outbox>> accepted;
+  accepted.push_back(*engine_->Submit(Make("first", 5, 3), reader.on_ready()));
+  runner.entered.WaitForNotification();
+  // The step stands still, and the first request is in it.
+  for (const char* id : {"second", "third"}) {
+    const auto outbox = engine_->Submit(Make(id, 5, 3), [] {});
+    ASSERT_TRUE(outbox.ok()) << outbox.status();
+    accepted.push_back(*outbox);
+  }
+  const absl::Status refused =
+      engine_->Submit(Make("fourth", 5, 3), [] {}).status();
+  EXPECT_EQ(ReasonOf(refused), std::string(kReasonQueueFull));
+  EXPECT_EQ(RetryDelayOf(refused), kNanosPerSecond);
+  runner.gate.Notify();
+  EXPECT_TRUE(reader.ReadToEnd(*accepted[0]).second.ok());
+}
+
 TEST_F(EngineTest, DrainingRefusesNewRequestsAndFinishesOldOnes) {
   GatedRunner& runner = Start<GatedRunner>();
   Reader reader;

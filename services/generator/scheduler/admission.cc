@@ -110,6 +110,20 @@ Nanos RetryDelay(int32_t queued_requests, const SchedulerOptions& options,
   return std::clamp(drain, least, std::max(least, kLongestRetryDelay));
 }
 
+int32_t MostAhead(const SchedulerOptions& options, const Rates& rates) {
+  int32_t timeout_ms = QueueRoom::kEndless;
+  for (int32_t ms :
+       {options.queue_timeout_ms, options.first_token_timeout_ms}) {
+    if (ms > 0) timeout_ms = std::min(timeout_ms, ms);
+  }
+  if (timeout_ms == QueueRoom::kEndless || rates.starts_per_second <= 0) {
+    return QueueRoom::kEndless;
+  }
+  const double seconds =
+      ToSeconds(Part(timeout_ms * kNanosPerMilli, kUsablePart));
+  return static_cast<int32_t>(std::min(seconds * rates.starts_per_second, 1e9));
+}
+
 absl::Status CheckFits(const Request& request, const SchedulerModel& model) {
   const int64_t positions = request.max_positions();
   const int64_t needed = (positions + model.block_size - 1) / model.block_size;
@@ -122,17 +136,14 @@ absl::Status CheckFits(const Request& request, const SchedulerModel& model) {
 
 absl::Status CheckQueue(const Request& request, const QueueLoad& queue,
                         const SchedulerOptions& options, Nanos retry_delay) {
-  const auto full = [&](const char* what, int64_t got, int64_t limit) {
-    return Exhausted(kReasonQueueFull, retry_delay,
-                     absl::StrCat("queue: too many ", what, ", got ", got,
-                                  ", limit ", limit));
-  };
   if (queue.requests >= options.max_queued_requests) {
-    return full("requests", queue.requests + 1, options.max_queued_requests);
+    return QueueFullError("requests", queue.requests + 1,
+                          options.max_queued_requests, retry_delay);
   }
   const int64_t tokens = queue.tokens + request.cost_tokens();
   if (queue.requests > 0 && tokens > options.max_queued_tokens) {
-    return full("tokens", tokens, options.max_queued_tokens);
+    return QueueFullError("tokens", tokens, options.max_queued_tokens,
+                          retry_delay);
   }
   return absl::OkStatus();
 }
@@ -151,6 +162,18 @@ absl::Status CheckWaits(const Request& request, const ExpectedWaits& waits,
   return CheckTimeout("first_token_timeout_ms", waits.first_token,
                       request.first_token_timeout_ms(),
                       options.first_token_timeout_ms, retry_delay);
+}
+
+absl::Status QueueFullError(const char* what, int64_t got, int64_t limit,
+                            Nanos retry_delay) {
+  return Exhausted(
+      kReasonQueueFull, retry_delay,
+      absl::StrCat("queue: too many ", what, ", got ", got, ", limit ", limit));
+}
+
+absl::Status QueueTooSlowError(Nanos retry_delay) {
+  return Exhausted(kReasonDeadlineUnmeetable, retry_delay,
+                   "queue: too slow for the timeouts of the operator");
 }
 
 absl::Status QueueTimeoutError(Nanos waited, Nanos retry_delay) {

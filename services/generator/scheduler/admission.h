@@ -3,10 +3,15 @@
 // Whether a request is let in, known before anything is allocated for it.
 // Threads: any.
 
+#include <array>
 #include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
 
 #include "absl/status/status.h"
 #include "common/base/clock.h"
+#include "services/generator/scheduler/queue_shares.h"
 #include "services/generator/scheduler/rate_meter.h"
 #include "services/generator/scheduler/request.h"
 #include "services/generator/scheduler/scheduler_options.h"
@@ -19,6 +24,24 @@ struct QueueLoad {
   int64_t tokens = 0;        // their cost
   int32_t ahead = 0;         // of these, the ones that certainly go before it
   int64_t prefill_rows = 0;  // that running sequences still have to run
+};
+
+// How many more requests would be let in before anything else happens. Only
+// what holds for all requests is in it: the queue's bounds and the operator's
+// timeouts.
+struct QueueRoom {
+  static constexpr int32_t kEndless = std::numeric_limits<int32_t>::max();
+  struct Key {
+    std::string tenant;
+    int32_t priority_class = 0;
+    auto operator<=>(const Key&) const = default;
+  };
+  int32_t requests = kEndless;  // of all together
+  // In time to start, of tenants that have requests in the queue, by class, and
+  // of each other one.
+  std::map<Key, int32_t> tenants;
+  std::array<int32_t, kPriorityClasses> others = {kEndless, kEndless, kEndless};
+  Nanos retry_delay = 0;
 };
 
 // Times from now at the measured rates, each too short rather than too long;
@@ -45,6 +68,10 @@ ExpectedWaits ExpectWaits(const Request& request, int64_t prefill_tokens,
 Nanos RetryDelay(int32_t queued_requests, const SchedulerOptions& options,
                  const Rates& rates);
 
+// Requests ahead of one that the operator's timeouts still let in; kEndless
+// without timeouts or measured rate.
+int32_t MostAhead(const SchedulerOptions& options, const Rates& rates);
+
 // Errors: INVALID_ARGUMENT when prompt and output can never be in the pool at
 // once.
 absl::Status CheckFits(const Request& request, const SchedulerModel& model);
@@ -60,6 +87,9 @@ absl::Status CheckWaits(const Request& request, const ExpectedWaits& waits,
                         const SchedulerOptions& options, Nanos now,
                         Nanos retry_delay);
 
+absl::Status QueueFullError(const char* what, int64_t got, int64_t limit,
+                            Nanos retry_delay);
+absl::Status QueueTooSlowError(Nanos retry_delay);
 // The ends of requests that waited too long.
 absl::Status QueueTimeoutError(Nanos waited, Nanos retry_delay);
 absl::Status FirstTokenTimeoutError(Nanos waited, Nanos retry_delay);

@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
-#include "services/generator/scheduler/admission.h"
+#include "services/generator/scheduler/queue_shares.h"
 #include "services/generator/scheduler/scheduling_order.h"
 
 namespace sluice::generator {
@@ -88,21 +88,44 @@ absl::Status Scheduler::CheckAdmission(const Request& request,
 }
 
 QueueLoad Scheduler::LoadFor(const Request& request) const {
+  const QueueShares shares(requests_);
   QueueLoad load;
-  std::vector<const LiveRequest*> queued;
-  for (const auto& [ticket, live] : requests_) {
-    if (live->started) continue;
-    ++load.requests;
-    load.tokens += live->request.cost_tokens();
-    queued.push_back(live.get());
-  }
-  load.ahead = CountAhead(queued, ledger_.Find(request.tenant()),
-                          static_cast<int32_t>(request.priority()));
+  load.requests = shares.requests();
+  load.tokens = shares.tokens();
+  load.ahead = shares.Ahead(ledger_.Find(request.tenant()),
+                            static_cast<int32_t>(request.priority()));
   for (const Sequence* sequence : running_) {
     if (sequence->request->paused) continue;
     load.prefill_rows += sequence->remaining() - 1;
   }
   return load;
+}
+
+QueueRoom Scheduler::Room(Nanos now) const {
+  const QueueShares shares(requests_);
+  const Rates rates = meter_.rates(now);
+  QueueRoom room;
+  room.retry_delay = RetryDelay(shares.requests(), options_, rates);
+  room.requests = shares.tokens() >= options_.max_queued_tokens
+                      ? 0
+                      : options_.max_queued_requests - shares.requests();
+  const int32_t most = MostAhead(options_, rates);
+  if (most == QueueRoom::kEndless) return room;
+  const auto more = [&](const TenantLedger::Account* account, int32_t c) {
+    return std::max(0, most + 1 - shares.Ahead(account, c));
+  };
+  for (int32_t c = 0; c < kPriorityClasses; ++c) {
+    room.others[c] = more(nullptr, c);
+  }
+  for (const auto& [ticket, live] : requests_) {
+    if (live->started) continue;
+    for (int32_t c = 0; c < kPriorityClasses; ++c) {
+      const auto [entry, is_new] =
+          room.tenants.try_emplace({live->request.tenant(), c}, 0);
+      if (is_new) entry->second = more(live->account, c);
+    }
+  }
+  return room;
 }
 
 void Scheduler::Abort(Ticket ticket, absl::Status status) {

@@ -110,6 +110,8 @@ class Scheduler {
   // else happen; kNoDeadline when none will.
   Nanos NextDeadline() const;
   SchedulerCounts counts() const;
+  // What Submit would let in now, told to those who ask from other threads.
+  QueueRoom Room(Nanos now) const;
   Rates rates(Nanos now) const { return meter_.rates(now); }
   BlockCounts block_counts() const { return kv_.pool().counts(); }
   // For the invariant checker: everything that is alive.

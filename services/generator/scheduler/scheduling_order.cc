@@ -1,7 +1,6 @@
 #include "services/generator/scheduler/scheduling_order.h"
 
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 namespace sluice::generator {
@@ -19,28 +18,6 @@ bool ComesBefore(const LiveRequest& a, const LiveRequest& b) {
 bool ComesBefore(const Sequence& a, const Sequence& b) {
   if (a.request == b.request) return a.index < b.index;
   return ComesBefore(*a.request, *b.request);
-}
-
-int32_t CountAhead(absl::Span<const LiveRequest* const> queued,
-                   const TenantLedger::Account* account, int32_t aged_class) {
-  int32_t ahead = 0;
-  int32_t own = 0;
-  std::map<const TenantLedger::Account*, int32_t> others;
-  for (const LiveRequest* request : queued) {
-    if (request->aged_class > aged_class) continue;
-    if (request->aged_class < aged_class) {
-      ++ahead;
-    } else {
-      ++(request->account == account ? own : others[request->account]);
-    }
-  }
-  // Tenants take turns: by the time that its own are through, each other had
-  // about as many, and one more who was served less until now.
-  for (const auto& [other, count] : others) {
-    const bool behind = account != nullptr && other->served < account->served;
-    ahead += std::min(count, own + (behind ? 1 : 0));
-  }
-  return ahead + own;
 }
 
 const Sequence* ForkSource(const Sequence& sequence) {

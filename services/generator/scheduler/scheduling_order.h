@@ -2,8 +2,6 @@
 
 // Who goes first. Threads: engine thread only.
 
-#include <cstdint>
-
 #include "absl/types/span.h"
 #include "services/generator/scheduler/sequence.h"
 
@@ -13,12 +11,6 @@ namespace sluice::generator {
 bool ComesBefore(const LiveRequest& a, const LiveRequest& b);
 // Of one request, the lower index first.
 bool ComesBefore(const Sequence& a, const Sequence& b);
-
-// Of these queued requests, those that get their first step before a newcomer
-// of that class does, whoever comes later. `account` is null for a tenant that
-// has none.
-int32_t CountAhead(absl::Span<const LiveRequest* const> queued,
-                   const TenantLedger::Account* account, int32_t aged_class);
 
 // Running, of the same request, with the whole prompt cached: its blocks may be
 // shared. Null when there is none.

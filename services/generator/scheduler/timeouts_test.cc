@@ -185,6 +185,24 @@ TEST_F(TimeoutsTest, TenantWithAShortQueueIsNotRefusedForALongOne) {
   EXPECT_TRUE(Submit(fields).ok());
 }
 
+TEST_F(TimeoutsTest, RoomToldIsTheRoomThereIs) {
+  SchedulerOptions options = OneSlot();
+  Start(options);
+  EXPECT_EQ(scheduler_->Room(now_).requests, options.max_queued_requests);
+  EXPECT_EQ(scheduler_->Room(now_).others[1], QueueRoom::kEndless);
+  options.queue_timeout_ms = 8000;
+  Start(options);
+  MeasureQueue();
+  // Two starts a second: twelve or so may wait.
+  const QueueRoom room = scheduler_->Room(now_);
+  const int32_t more = room.tenants.at({"", 1});
+  ASSERT_GT(more, 0);
+  for (int32_t i = 0; i < more; ++i) EXPECT_TRUE(Submit(Fields()).ok());
+  EXPECT_FALSE(Submit(Fields()).ok());
+  EXPECT_EQ(scheduler_->Room(now_).tenants.at({"", 1}), 0);
+  EXPECT_GT(scheduler_->Room(now_).others[1], 0);
+}
+
 TEST_F(TimeoutsTest, PromptTooLongForTheMeasuredPrefillIsRefusedUnlessCached) {
   SchedulerOptions options;
   Start(options);
