@@ -10,6 +10,7 @@
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "common/telemetry/log.h"
+#include "services/gateway/access/tenant_header.h"
 #include "services/gateway/api/validator.h"
 
 using sluice::HttpServerOptions;
@@ -42,6 +43,12 @@ ABSL_FLAG(int64_t, slow_reader_timeout_ms,
 ABSL_FLAG(int64_t, stream_buffer_bytes, HttpServerOptions().max_outbound_bytes,
           "bytes held for a slow reader of the HTTP face, 1024 to 16777216; "
           "then the Generator is not read on");
+ABSL_FLAG(std::string, tenant_header, Config().tenant_header,
+          "header (HTTP) and metadata (gRPC) in which a proxy names the tenant "
+          "of a request, for example x-sluice-tenant; empty: all requests are "
+          "one tenant's. Tenants share no cached prefix and get equal shares, "
+          "so set it only behind a proxy that overwrites the header and is "
+          "the only way in");
 ABSL_FLAG(std::string, ports_file, ServiceProcessOptions().ports_file,
           "file that gets the ports as JSON once all are open; empty: none");
 ABSL_FLAG(std::string, log_level, ServiceProcessOptions().log_level,
@@ -104,6 +111,7 @@ absl::Status CheckConfig(const Config& config) {
                              1, pipeline.max_request_timeout_ms));
   RETURN_IF_ERROR(
       CheckRange("max_silence_ms", pipeline.max_silence_ms, 1'000, kMaxMs));
+  RETURN_IF_ERROR(CheckTenantHeaderName(config.tenant_header));
   RETURN_IF_ERROR(CheckRange("slow_reader_timeout_ms",
                              pipeline.slow_reader_timeout_ms, 100, kMaxMs));
   RETURN_IF_ERROR(CheckRange("stream_buffer_bytes",
@@ -133,6 +141,7 @@ Config ConfigOfFlags() {
   config.pipeline.max_request_timeout_ms =
       absl::GetFlag(FLAGS_max_request_timeout_ms);
   config.pipeline.max_silence_ms = absl::GetFlag(FLAGS_max_silence_ms);
+  config.tenant_header = absl::GetFlag(FLAGS_tenant_header);
   config.pipeline.slow_reader_timeout_ms =
       absl::GetFlag(FLAGS_slow_reader_timeout_ms);
   config.http.max_outbound_bytes = absl::GetFlag(FLAGS_stream_buffer_bytes);

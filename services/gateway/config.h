@@ -23,6 +23,7 @@ struct Config {
   std::string ops_listen = "127.0.0.1:9050";
   BackendAddresses backends;
   PipelineOptions pipeline;
+  std::string tenant_header;
   ServiceProcessOptions process;
   std::string reference;  // page to print instead of serving; empty: none
 };

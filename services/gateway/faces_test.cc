@@ -40,14 +40,18 @@ Verdict OverHttp(const Json& more) {
   return VerdictOf(ParseNativeChat(body));
 }
 
-Verdict OverGrpc(const v1::ChatRequest& message) {
+grpc::ByteBuffer Bytes(const v1::ChatRequest& message) {
   grpc::ByteBuffer bytes;
   bool own_buffer = false;
   const grpc::Status status =
       grpc::SerializationTraits<v1::ChatRequest>::Serialize(message, &bytes,
                                                             &own_buffer);
   EXPECT_TRUE(status.ok());
-  return VerdictOf(ParseChat(bytes));
+  return bytes;
+}
+
+Verdict OverGrpc(const v1::ChatRequest& message) {
+  return VerdictOf(ParseChat(Bytes(message)));
 }
 
 v1::ChatRequest Hello() {
@@ -110,6 +114,48 @@ TEST(Faces, IntegerParametersGetEqualVerdicts) {
   ExpectEqual("seed",
               std::vector<uint64_t>{0, 1, std::numeric_limits<uint64_t>::max()},
               &Params::set_seed);
+}
+
+TEST(Faces, WaitsGetEqualVerdicts) {
+  for (const int32_t value : {-1, 0, 1, 86'400'000, 86'400'001}) {
+    v1::ChatRequest message = Hello();
+    message.set_queue_timeout_ms(value);
+    const Verdict http = OverHttp({{"queue_timeout_ms", value}});
+    EXPECT_EQ(http, OverGrpc(message)) << value;
+    EXPECT_EQ(http.code == absl::StatusCode::kOk,
+              value >= 1 && value <= 86'400'000)
+        << value;
+    message = Hello();
+    message.set_first_token_timeout_ms(value);
+    EXPECT_EQ(OverHttp({{"first_token_timeout_ms", value}}), OverGrpc(message))
+        << value;
+  }
+}
+
+TEST(Faces, HandlingMeansTheSameOnBoth) {
+  const auto http = ParseNativeChat({{"prompt", "hi"},
+                                     {"bypass_prefix_cache", true},
+                                     {"queue_timeout_ms", 5},
+                                     {"first_token_timeout_ms", 6}});
+  v1::ChatRequest message = Hello();
+  message.set_bypass_prefix_cache(true);
+  message.set_queue_timeout_ms(5);
+  message.set_first_token_timeout_ms(6);
+  const auto grpc = ParseChat(Bytes(message));
+  for (const auto* request : {&http, &grpc}) {
+    ASSERT_TRUE(request->ok()) << request->status();
+    const api::RequestOptions& options = (*request)->options;
+    EXPECT_TRUE(options.bypass_prefix_cache);
+    EXPECT_EQ(options.queue_timeout_ms, 5);
+    EXPECT_EQ(options.first_token_timeout_ms, 6);
+    EXPECT_EQ(options.tenant, "");
+  }
+}
+
+TEST(Faces, NoFieldNamesATenant) {
+  EXPECT_EQ(OverHttp({{"tenant", "acme"}}),
+            (Verdict{absl::StatusCode::kInvalidArgument, "tenant"}));
+  EXPECT_EQ(v1::ChatRequest::descriptor()->FindFieldByName("tenant"), nullptr);
 }
 
 TEST(Faces, StopsGetEqualVerdicts) {

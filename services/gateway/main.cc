@@ -63,7 +63,7 @@ class Gateway {
                                     .clock = clock_,
                                     .random = random_,
                                     .observer = telemetry_}),
-        service_(MakeGatewayService(pipeline_)) {
+        service_(MakeGatewayService(pipeline_, config.tenant_header)) {
     AddProcessMetrics(metrics_, "gateway");
   }
   ~Gateway() {
@@ -85,9 +85,10 @@ class Gateway {
  private:
   absl::Status Listen() {
     std::vector<HttpRoute> routes =
-        GatewayRoutes({.pipeline = pipeline_, .clock = clock_, .ready = [this] {
-                         return Ready();
-                       }});
+        GatewayRoutes({.pipeline = pipeline_,
+                       .clock = clock_,
+                       .ready = [this] { return Ready(); },
+                       .tenant_header = config_.tenant_header});
     for (HttpRoute& route : WebRoutes()) routes.push_back(std::move(route));
     ASSIGN_OR_RETURN(http_, HttpServer::Start(config_.http, std::move(routes)));
     ASSIGN_OR_RETURN(

@@ -137,6 +137,12 @@ absl::Status CheckOptions(const RequestOptions& options, const Limits& limits) {
       CheckName(names.Of("preset"), options.preset, limits.max_name_bytes));
   RETURN_IF_ERROR(CheckName(names.Of("request_id"), options.request_id,
                             limits.max_request_id_bytes));
+  RETURN_IF_ERROR(CheckInteger(names.Of("queue_timeout_ms"),
+                               options.queue_timeout_ms, 1,
+                               limits.max_wait_ms));
+  RETURN_IF_ERROR(CheckInteger(names.Of("first_token_timeout_ms"),
+                               options.first_token_timeout_ms, 1,
+                               limits.max_wait_ms));
   return CheckParams(options.params, names, limits);
 }
 

@@ -20,6 +20,7 @@ struct Limits {
   size_t max_stop_token_ids = 64;
   size_t max_name_bytes = 256;  // model and preset
   size_t max_request_id_bytes = 128;
+  int64_t max_wait_ms = 86'400'000;  // queue and first-token timeouts
 };
 
 // What a model allows; known only once one has been picked.

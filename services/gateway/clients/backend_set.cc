@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/error_info.h"
+#include "common/base/status_macros.h"
 #include "services/gateway/api/validator.h"
 #include "services/gateway/routing/pick.h"
 
@@ -30,7 +31,8 @@ struct BackendSet::Candidates {
 };
 
 BackendSet::BackendSet(const BackendAddresses& addresses, const Clock& clock,
-                       Logger& log) {
+                       Logger& log)
+    : clock_(clock) {
   for (const std::string& address : addresses.tokenizers) {
     tokenizers_.push_back(
         std::make_shared<TokenizerEndpoint>(address, clock, log));
@@ -76,11 +78,30 @@ bool BackendSet::WasServed(std::string_view model) const {
                      });
 }
 
+absl::Status BackendSet::AllFull(const Candidates& candidates,
+                                 std::string_view model) {
+  const std::optional<Pair> pair = candidates.Pick(model);
+  if (!pair) return absl::OkStatus();
+  absl::Status full =
+      WithReason(absl::ResourceExhaustedError(
+                     "gateway: the queues of the generators are full"),
+                 kReasonQueueFull);
+  const Nanos delay =
+      candidates.generators[pair->generator].gate->retry_delay();
+  return delay > 0 ? WithRetryDelay(std::move(full), delay) : full;
+}
+
 absl::StatusOr<Route> BackendSet::Pick(std::string_view field,
                                        std::string_view model) {
-  const Candidates candidates = Ask();
+  const Candidates all = Ask();
+  const Nanos now = clock_.Now();
+  Candidates candidates = all;
+  std::erase_if(candidates.generators, [now](const GeneratorState& state) {
+    return !state.gate->WouldPass(now);
+  });
   const std::optional<Pair> pair = candidates.Pick(model);
-  if (pair) {
+  // Another request may have taken the last credit since.
+  if (pair && candidates.generators[pair->generator].gate->TryPass(now)) {
     const TokenizerState& tokenizer = candidates.tokenizers[pair->tokenizer];
     const GeneratorState& generator = candidates.generators[pair->generator];
     Route route{.model = generator.model,
@@ -90,15 +111,15 @@ absl::StatusOr<Route> BackendSet::Pick(std::string_view field,
     route.model.chat = tokenizer.has_chat_template;
     return route;
   }
-  const std::optional<Pair> other = candidates.Pick("");
-  if (!other) return WhyNot(candidates);
+  RETURN_IF_ERROR(AllFull(all, model));
+  const std::optional<Pair> other = all.Pick("");
+  if (!other) return WhyNot(all);
   if (WasServed(model)) {
     return absl::UnavailableError(
         "gateway: no healthy generator has the "
         "model");
   }
-  const std::string& served =
-      candidates.generators[other->generator].model.name;
+  const std::string& served = all.generators[other->generator].model.name;
   absl::Status not_found = absl::NotFoundError(
       absl::StrCat(std::string(field), ": no such model, got ",
                    api::Quoted(model), ", limit ", api::Quoted(served)));

@@ -53,7 +53,11 @@ class BackendSet final : public RouterPort {
   Candidates Ask() const;
   static absl::Status WhyNot(const Candidates& candidates);
   bool WasServed(std::string_view model) const;
+  // RESOURCE_EXHAUSTED when each Generator of the model has a full queue.
+  static absl::Status AllFull(const Candidates& candidates,
+                              std::string_view model);
 
+  const Clock& clock_;
   std::vector<std::shared_ptr<TokenizerEndpoint>> tokenizers_;
   std::vector<std::shared_ptr<GeneratorEndpoint>> generators_;
 };

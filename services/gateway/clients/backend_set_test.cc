@@ -278,6 +278,65 @@ TEST_F(BackendSetTest, GeneratorRefusalKeepsReasonAndDelay) {
   EXPECT_EQ(RetryDelayOf(status), 3 * kNanosPerSecond);
 }
 
+TEST_F(BackendSetTest, AFullGeneratorIsNotAskedAgainUntilOneLeavesItsQueue) {
+  generator_.hang = true;
+  generator_.script.resize(2);
+  generator_.script[0].mutable_queued()->set_position(3);
+  generator_.script[1].mutable_started();
+  BackendSet& backends = ReadyBackends();
+  const Route route = *backends.Pick("model", "");
+  const auto queued = route.generator->Generate(
+      {.request_id = "queued", .params = {}, .deadline = Soon()});
+  ASSERT_TRUE(Read(*queued).ok());
+
+  generator_.hang = false;
+  generator_.script.clear();
+  generator_.status = ToGrpcStatus(WithRetryDelay(
+      WithReason(absl::ResourceExhaustedError("queue: full"), "QUEUE_FULL"),
+      3 * kNanosPerSecond));
+  // Refused again in each round: a slow machine may let a probe pass.
+  absl::Status full;
+  int asked = 0;
+  EXPECT_TRUE(Eventually(backends, [&] {
+    const auto refused = route.generator->Generate(
+        {.request_id = "refused", .params = {}, .deadline = Soon()});
+    EXPECT_FALSE(Read(*refused).ok());
+    asked = generator_.requests;
+    full = backends.Pick("model", "").status();
+    return !full.ok();
+  }));
+  EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(full), "QUEUE_FULL");
+  EXPECT_EQ(RetryDelayOf(full), 3 * kNanosPerSecond);
+  EXPECT_TRUE(backends.Ready().ok());
+  EXPECT_EQ(generator_.requests, asked);
+
+  ASSERT_TRUE(Read(*queued).ok());  // it was started
+  EXPECT_TRUE(backends.Pick("model", "").ok());
+  queued->Cancel();
+}
+
+TEST_F(BackendSetTest, HandlingAndFeaturesCrossTheWire) {
+  BackendSet& backends = ReadyBackends();
+  EXPECT_TRUE(backends.Models()[0].Has("resume"));
+  EXPECT_FALSE(backends.Models()[0].Has("request_timeouts"));
+  const Route route = *backends.Pick("model", "");
+  const auto stream =
+      route.generator->Generate({.request_id = "id",
+                                 .params = {},
+                                 .handling = {.tenant = "acme",
+                                              .bypass_prefix_cache = true,
+                                              .queue_timeout_ms = 5,
+                                              .first_token_timeout_ms = 6},
+                                 .deadline = Soon()});
+  ASSERT_TRUE(Read(*stream).ok());
+  const auto request = generator_.last_request();
+  EXPECT_EQ(request.tenant(), "acme");
+  EXPECT_TRUE(request.bypass_prefix_cache());
+  EXPECT_EQ(request.queue_timeout_ms(), 5);
+  EXPECT_EQ(request.first_token_timeout_ms(), 6);
+}
+
 TEST_F(BackendSetTest, CancelReachesTheGeneratorWhetherReadOrNot) {
   generator_.hang = true;
   generator_.script.resize(1);

@@ -141,6 +141,7 @@ class FakeGeneratorService final
   grpc::ServerWriteReactor<Response>* Generate(
       grpc::CallbackServerContext* context,
       const generator::v1::GenerateRequest* request) override {
+    ++requests;
     {
       absl::MutexLock lock(&mutex_);
       last_request_ = *request;
@@ -155,6 +156,7 @@ class FakeGeneratorService final
     response->set_context_length(100);
     response->set_vocabulary_size(300);
     response->set_vocabulary_hash(vocabulary_hash);
+    response->add_features("resume");
     response->mutable_default_params()->set_top_k(20);
     auto* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
@@ -172,6 +174,7 @@ class FakeGeneratorService final
   grpc::Status status;
   bool hang = false;
   std::atomic<int> cancels = 0;
+  std::atomic<int> requests = 0;
 
  private:
   mutable absl::Mutex mutex_;

@@ -4,6 +4,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/error_info.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/status.h"
 #include "services/gateway/clients/connection_error.h"
@@ -14,14 +15,46 @@ namespace {
 
 namespace pb = generator::v1;
 
+// Tells the gate what one request learns about the queue.
+// Threads: one at a time.
+class QueueWatch {
+ public:
+  QueueWatch(std::shared_ptr<QueueGate> gate, const Clock& clock)
+      : gate_(std::move(gate)), clock_(clock) {}
+
+  void OnEvent(const GeneratorEvent& event) {
+    if (std::holds_alternative<api::Queued>(event)) {
+      waits_ = true;
+    } else if (!left_) {
+      left_ = true;
+      gate_->OnLeftQueue(/*waited=*/waits_);
+    }
+  }
+
+  void OnEnd(const absl::Status& end) {
+    if (left_) return;
+    if (waits_) return gate_->OnLeftQueue(/*waited=*/true);
+    if (ReasonOf(end) != std::string(kReasonQueueFull)) return;
+    gate_->OnFull(clock_.Now(), RetryDelayOf(end).value_or(0));
+  }
+
+ private:
+  const std::shared_ptr<QueueGate> gate_;
+  const Clock& clock_;
+  bool waits_ = false;
+  bool left_ = false;
+};
+
 // One Generate call. Lives until gRPC is done with it and nobody reads it.
 // A hold keeps OnDone from coming between two reads.
 class Stream final : public grpc::ClientReadReactor<pb::GenerateResponse>,
                      public GeneratorStream {
  public:
   Stream(std::shared_ptr<pb::GeneratorService::Stub> stub,
-         std::shared_ptr<Outstanding> outstanding)
-      : stub_(std::move(stub)), outstanding_(std::move(outstanding)) {}
+         std::shared_ptr<Outstanding> outstanding, QueueWatch watch)
+      : stub_(std::move(stub)),
+        outstanding_(std::move(outstanding)),
+        watch_(std::move(watch)) {}
 
   // `self` is this; kept until OnDone.
   void Start(std::shared_ptr<Stream> self, const Attempt& attempt,
@@ -63,6 +96,7 @@ class Stream final : public grpc::ClientReadReactor<pb::GenerateResponse>,
   void OnReadDone(bool ok) override {
     if (!ok) return ReleaseHold();
     auto event = FromProto(response_);
+    if (event.ok() && event->has_value()) watch_.OnEvent(**event);
     if (event.ok() && !event->has_value()) return StartRead(&response_);
     GeneratorEventCallback done;
     bool release = false;
@@ -80,15 +114,15 @@ class Stream final : public grpc::ClientReadReactor<pb::GenerateResponse>,
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<Stream> self = std::move(self_);
     outstanding_->Remove();
+    const absl::Status end = FromGrpcStatus(status);
+    watch_.OnEnd(end);
     GeneratorEventCallback done;
     {
       absl::MutexLock lock(&mutex_);
       done = std::exchange(waiting_, nullptr);
     }
     if (done == nullptr) return;
-    if (!status.ok()) {
-      return done(WithoutConnectionDetails(FromGrpcStatus(status)));
-    }
+    if (!end.ok()) return done(WithoutConnectionDetails(end));
     done(std::optional<GeneratorEvent>());
   }
 
@@ -105,6 +139,7 @@ class Stream final : public grpc::ClientReadReactor<pb::GenerateResponse>,
 
   const std::shared_ptr<pb::GeneratorService::Stub> stub_;
   const std::shared_ptr<Outstanding> outstanding_;
+  QueueWatch watch_;  // used by one reaction at a time
   std::shared_ptr<Stream> self_;
   grpc::ClientContext context_;
   pb::GenerateRequest request_;
@@ -121,13 +156,16 @@ class Stream final : public grpc::ClientReadReactor<pb::GenerateResponse>,
 
 GeneratorClient::GeneratorClient(std::shared_ptr<grpc::Channel> channel,
                                  const Clock& clock,
-                                 std::shared_ptr<Outstanding> outstanding)
+                                 std::shared_ptr<Outstanding> outstanding,
+                                 std::shared_ptr<QueueGate> gate)
     : stub_(pb::GeneratorService::NewStub(channel)),
       clock_(clock),
-      outstanding_(std::move(outstanding)) {}
+      outstanding_(std::move(outstanding)),
+      gate_(std::move(gate)) {}
 
 std::shared_ptr<GeneratorStream> GeneratorClient::Generate(Attempt attempt) {
-  auto stream = std::make_shared<Stream>(stub_, outstanding_);
+  auto stream =
+      std::make_shared<Stream>(stub_, outstanding_, QueueWatch(gate_, clock_));
   stream->Start(stream, attempt, attempt.deadline - clock_.Now());
   return stream;
 }

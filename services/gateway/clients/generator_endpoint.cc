@@ -24,6 +24,7 @@ ModelInfo FromInfo(const pb::GetModelInfoResponse& info) {
   model.parameters = info.parameters();
   model.started_at = info.started_at();
   model.vocabulary_hash = info.vocabulary_hash();
+  model.features.assign(info.features().begin(), info.features().end());
   model.default_params = FromProto(info.default_params());
   return model;
 }
@@ -35,14 +36,16 @@ GeneratorEndpoint::GeneratorEndpoint(std::string address, const Clock& clock,
     : Endpoint("generator", std::move(address),
                {.stream_window_bytes = kStreamWindow}, clock, log),
       stub_(pb::GeneratorService::NewStub(channel())),
-      client_(
-          std::make_shared<GeneratorClient>(channel(), clock, outstanding())) {}
+      gate_(std::make_shared<QueueGate>()),
+      client_(std::make_shared<GeneratorClient>(channel(), clock, outstanding(),
+                                                gate_)) {}
 
 std::optional<GeneratorState> GeneratorEndpoint::state() const {
   if (!ready()) return std::nullopt;
   absl::MutexLock lock(&mutex_);
   return GeneratorState{.model = model_,
                         .client = client_,
+                        .gate = gate_,
                         .outstanding = outstanding()->count()};
 }
 

@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "services/gateway/clients/endpoint.h"
 #include "services/gateway/clients/generator_client.h"
+#include "services/gateway/clients/queue_gate.h"
 
 namespace sluice::gateway {
 
@@ -15,6 +16,7 @@ namespace sluice::gateway {
 struct GeneratorState {
   ModelInfo model;
   std::shared_ptr<GeneratorClient> client;
+  std::shared_ptr<QueueGate> gate;
   int64_t outstanding = 0;
 };
 
@@ -34,6 +36,8 @@ class GeneratorEndpoint final : public Endpoint {
               const generator::v1::GetModelInfoResponse& info);
 
   const std::unique_ptr<generator::v1::GeneratorService::Stub> stub_;
+  // Shared with the streams, which outlive an endpoint.
+  const std::shared_ptr<QueueGate> gate_;
   const std::shared_ptr<GeneratorClient> client_;
   mutable absl::Mutex mutex_;
   ModelInfo model_ ABSL_GUARDED_BY(mutex_);

@@ -95,6 +95,15 @@ pb::GenerateRequest ToProto(const Attempt& attempt) {
                                     attempt.prompt_ids.end());
   *request.mutable_params() = ToProto(attempt.params);
   request.set_n(1);
+  const Handling& handling = attempt.handling;
+  request.set_tenant(handling.tenant);
+  request.set_bypass_prefix_cache(handling.bypass_prefix_cache);
+  if (handling.queue_timeout_ms) {
+    request.set_queue_timeout_ms(*handling.queue_timeout_ms);
+  }
+  if (handling.first_token_timeout_ms) {
+    request.set_first_token_timeout_ms(*handling.first_token_timeout_ms);
+  }
   request.set_vocabulary_hash(attempt.vocabulary_hash);
   return request;
 }

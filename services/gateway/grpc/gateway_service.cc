@@ -4,7 +4,10 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -12,6 +15,7 @@
 #include "grpcpp/alarm.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
+#include "services/gateway/access/tenant_header.h"
 #include "services/gateway/grpc/messages.h"
 #include "sluice/gateway/v1/gateway.grpc.pb.h"
 
@@ -130,7 +134,8 @@ using RawService = pb::GatewayService::WithRawCallbackMethod_Chat<
 
 class Service final : public RawService {
  public:
-  explicit Service(Pipeline& pipeline) : pipeline_(pipeline) {}
+  Service(Pipeline& pipeline, std::string tenant_header)
+      : pipeline_(pipeline), tenant_header_(std::move(tenant_header)) {}
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Chat(
       grpc::CallbackServerContext* context,
@@ -167,18 +172,39 @@ class Service final : public RawService {
       reactor->Start(pipeline_.Refused(route, request.status()));
       return reactor;
     }
+    auto tenant = TenantOfCall(context);
+    if (!tenant.ok()) {
+      reactor->Start(pipeline_.Refused(route, tenant.status()));
+      return reactor;
+    }
+    request->options.tenant = *std::move(tenant);
     request->options.timeout = TimeoutOf(context);
     reactor->Start(pipeline_.Start(route, *std::move(request)));
     return reactor;
   }
 
+  // What the client itself says of tenants is not asked for.
+  absl::StatusOr<std::string> TenantOfCall(
+      const grpc::CallbackServerContext& context) const {
+    if (tenant_header_.empty()) return std::string();
+    std::vector<std::string_view> values;
+    const auto [begin, end] =
+        context.client_metadata().equal_range(tenant_header_);
+    for (auto it = begin; it != end; ++it) {
+      values.emplace_back(it->second.data(), it->second.size());
+    }
+    return TenantOf(tenant_header_, values);
+  }
+
   Pipeline& pipeline_;
+  const std::string tenant_header_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeGatewayService(Pipeline& pipeline) {
-  return std::make_unique<Service>(pipeline);
+std::unique_ptr<grpc::Service> MakeGatewayService(Pipeline& pipeline,
+                                                  std::string tenant_header) {
+  return std::make_unique<Service>(pipeline, std::move(tenant_header));
 }
 
 }  // namespace sluice::gateway

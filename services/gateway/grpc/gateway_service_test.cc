@@ -107,6 +107,31 @@ TEST_F(GatewayServiceTest, ChatStreamsEveryEventInOrder) {
   EXPECT_TRUE(responses[5].finished().same_bits());
 }
 
+TEST_F(GatewayServiceTest, OnlyTheHeaderOfTheOperatorNamesTheTenant) {
+  router_.generator->reply = {"x"};
+  const auto trusting = MakeGatewayService(pipeline_, "x-sluice-tenant");
+  RpcFixture behind_proxy({trusting.get()});
+  const auto call = [this](pb::GatewayService::Stub& stub,
+                           std::vector<std::string> tenants) {
+    grpc::ClientContext context;
+    for (const std::string& tenant : tenants) {
+      context.AddMetadata("x-sluice-tenant", tenant);
+    }
+    const auto reader = stub.Chat(&context, Chat());
+    pb::ChatResponse response;
+    while (reader->Read(&response)) {
+    }
+    return reader->Finish().error_code();
+  };
+  EXPECT_EQ(call(*stub_, {"evil"}), grpc::StatusCode::OK);
+  EXPECT_EQ(router_.generator->last_attempt().handling.tenant, "");
+  const auto stub = pb::GatewayService::NewStub(behind_proxy.channel());
+  EXPECT_EQ(call(*stub, {"acme"}), grpc::StatusCode::OK);
+  EXPECT_EQ(router_.generator->last_attempt().handling.tenant, "acme");
+  EXPECT_EQ(call(*stub, {}), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(call(*stub, {"acme", "evil"}), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(GatewayServiceTest, CompleteSendsThePromptAsItIs) {
   router_.generator->reply = {"x"};
   pb::CompleteRequest request;

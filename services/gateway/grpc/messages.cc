@@ -43,6 +43,13 @@ absl::StatusOr<api::RequestOptions> OptionsOf(const Request& request) {
   options.preset = request.preset();
   options.params = FromProto(request.params());
   options.request_id = request.request_id();
+  options.bypass_prefix_cache = request.bypass_prefix_cache();
+  if (request.has_queue_timeout_ms()) {
+    options.queue_timeout_ms = request.queue_timeout_ms();
+  }
+  if (request.has_first_token_timeout_ms()) {
+    options.first_token_timeout_ms = request.first_token_timeout_ms();
+  }
   options.names.params_prefix = "params.";
   return options;
 }

@@ -73,6 +73,12 @@ absl::StatusOr<api::RequestOptions> ReadOptions(JsonFields& fields,
   RETURN_IF_ERROR(fields.Read("model", options.model));
   RETURN_IF_ERROR(fields.Read("preset", options.preset));
   RETURN_IF_ERROR(fields.Read("request_id", options.request_id));
+  std::optional<bool> bypass;
+  RETURN_IF_ERROR(fields.Read("bypass_prefix_cache", bypass));
+  options.bypass_prefix_cache = bypass.value_or(false);
+  RETURN_IF_ERROR(fields.Read("queue_timeout_ms", options.queue_timeout_ms));
+  RETURN_IF_ERROR(
+      fields.Read("first_token_timeout_ms", options.first_token_timeout_ms));
   RETURN_IF_ERROR(fields.Read("temperature", params.temperature));
   RETURN_IF_ERROR(fields.Read("top_k", params.top_k));
   RETURN_IF_ERROR(fields.Read("top_p", params.top_p));

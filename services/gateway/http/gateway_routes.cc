@@ -4,11 +4,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "common/base/error_info.h"
 #include "common/base/status_table.h"
 #include "common/http/http_error.h"
+#include "services/gateway/access/tenant_header.h"
 #include "services/gateway/api/validator.h"
 #include "services/gateway/http/json_body.h"
 #include "services/gateway/http/native_request.h"
@@ -48,9 +51,25 @@ std::optional<nlohmann::json> BodyOf(const HttpFace& face,
   return std::nullopt;
 }
 
+// What the client itself says of tenants is not asked for.
+absl::StatusOr<std::string> TenantOfRequest(const HttpFace& face,
+                                            const HttpRequest& request) {
+  if (face.tenant_header.empty()) return std::string();
+  std::vector<std::string_view> values;
+  for (const auto& [name, value] : request.headers) {
+    if (absl::EqualsIgnoreCase(name, face.tenant_header)) {
+      values.push_back(value);
+    }
+  }
+  return TenantOf(face.tenant_header, values);
+}
+
 template <typename Request>
 void RunWhole(const HttpFace& face, std::string_view route, Http http,
               Request request, std::unique_ptr<WholeReply> reply) {
+  auto tenant = TenantOfRequest(face, http->request());
+  if (!tenant.ok()) return Refuse(face, route, http, tenant.status());
+  request.options.tenant = *std::move(tenant);
   auto exchange = face.pipeline.Start(route, std::move(request));
   if (!exchange.ok()) {
     return http->Respond(ErrorResponse(exchange.status()));
@@ -62,6 +81,9 @@ void RunWhole(const HttpFace& face, std::string_view route, Http http,
 template <typename Request>
 void RunStream(const HttpFace& face, std::string_view route, Http http,
                Request request, std::unique_ptr<StreamReply> reply) {
+  auto tenant = TenantOfRequest(face, http->request());
+  if (!tenant.ok()) return Refuse(face, route, http, tenant.status());
+  request.options.tenant = *std::move(tenant);
   auto exchange = face.pipeline.Start(route, std::move(request));
   if (!exchange.ok()) {
     return http->Respond(ErrorResponse(exchange.status()));

@@ -3,6 +3,7 @@
 // The HTTP face: /health, /chat, /chat_stream and the OpenAI routes.
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,8 @@ struct HttpFace {
   const Clock& clock;
   // OK while requests can be served. Must not block.
   std::function<absl::Status()> ready;
+  // Header that names the tenant, see access/tenant_header.h; empty: none.
+  std::string tenant_header = {};
 };
 
 // Handlers do not block. Threads: any.

@@ -118,6 +118,35 @@ TEST_F(GatewayRoutesTest, ChatAnswersWithTextTimesAndUsage) {
   EXPECT_EQ(router_.generator->last_attempt().params.top_k, 40);
 }
 
+TEST_F(GatewayRoutesTest, OnlyTheHeaderOfTheOperatorNamesTheTenant) {
+  router_.generator->reply = {"x"};
+  const std::string body = Json{{"prompt", "hi"}}.dump();
+  HttpHeaders evil = kJsonType;
+  evil.emplace_back("X-Sluice-Tenant", "evil");
+  EXPECT_EQ(PostRaw("/chat", body, evil).status, 200);
+  EXPECT_EQ(router_.generator->last_attempt().handling.tenant, "");
+
+  auto trusting = HttpServer::Start(
+      {}, GatewayRoutes({.pipeline = pipeline_,
+                         .clock = clock_,
+                         .ready = [] { return absl::OkStatus(); },
+                         .tenant_header = "x-sluice-tenant"}));
+  ASSERT_TRUE(trusting.ok()) << trusting.status();
+  const auto post = [&](const std::string& path, const HttpHeaders& headers) {
+    HttpClient client = *HttpClient::Connect((*trusting)->port());
+    return client.Call("POST", path, body, headers)->status;
+  };
+  HttpHeaders acme = kJsonType;
+  acme.emplace_back("X-Sluice-Tenant", "acme");
+  EXPECT_EQ(post("/chat", acme), 200);
+  EXPECT_EQ(router_.generator->last_attempt().handling.tenant, "acme");
+  EXPECT_EQ(post("/chat", kJsonType), 401);
+  EXPECT_EQ(post("/chat_stream", kJsonType), 401);
+  acme.emplace_back("x-sluice-tenant", "evil");
+  EXPECT_EQ(post("/chat", acme), 400);
+  (*trusting)->Shutdown(0);
+}
+
 TEST_F(GatewayRoutesTest, WhoTakesNothingFindsTheReasonAtTheEndOfTheStream) {
   Pipeline impatient(
       PipelineOptions{.slow_reader_timeout_ms = 1},

@@ -69,6 +69,7 @@ void Exchange::OpenStream(std::vector<int32_t> ids) {
        .number = 1,
        .prompt_ids = std::move(ids),
        .params = plan_.params,
+       .handling = plan_.handling,
        .vocabulary_hash = plan_.route.model.vocabulary_hash,
        .deadline = plan_.deadline});
   bool ended = false;

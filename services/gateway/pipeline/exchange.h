@@ -30,7 +30,8 @@ struct ExchangePlan {
   std::string request_id;
   Route route;
   api::SamplingParams params;  // complete, the seed included
-  std::string prompt_field;    // what the client called the prompt
+  Handling handling;
+  std::string prompt_field;  // what the client called the prompt
   Nanos arrival = 0;
   Nanos deadline = 0;
   Nanos max_silence = 0;  // of a Generator that is being read

@@ -23,7 +23,7 @@ class ExchangeTest : public testing::Test {
     plan.arrival = clock_.Now();
     plan.deadline = kDeadline;
     plan.max_silence = 10 * kNanosPerSecond;
-    plan.max_pause = 5 * kNanosPerSecond;
+    plan.max_pause = 90 * kNanosPerSecond;
     plan.retry_delay = kNanosPerSecond;
     return std::make_shared<Exchange>(std::move(plan), clock_, observer_,
                                       [this] { ++ends_; });
@@ -119,7 +119,7 @@ TEST_F(ExchangeTest, AClientThatTakesNothingLosesItsRequest) {
   stream().Push(AttemptStarted{});
   stream().Push(TokenDelta{.ids = {'a'}});
   ASSERT_TRUE(Next(*exchange).has_value());
-  clock_.Advance(5 * kNanosPerSecond);
+  clock_.Advance(90 * kNanosPerSecond);
   exchange->Tick(clock_.Now());
   EXPECT_EQ(ends_, 0);
   EXPECT_FALSE(stream().cancelled());

@@ -22,6 +22,36 @@ absl::Status DrainingError() {
       kReasonDraining);
 }
 
+// A Generator of another version may lack what a client asks for.
+absl::Status RequireFeature(bool wanted, const std::string& field,
+                            std::string_view feature, const ModelInfo& model) {
+  if (!wanted || model.Has(feature)) return absl::OkStatus();
+  return WithField(
+      absl::UnimplementedError(field + ": not known to the generator of " +
+                               api::Quoted(model.name)),
+      field);
+}
+
+absl::StatusOr<Handling> HandlingOf(const api::RequestOptions& options,
+                                    const ModelInfo& model) {
+  const api::FieldNames& names = options.names;
+  RETURN_IF_ERROR(RequireFeature(options.bypass_prefix_cache,
+                                 names.Of("bypass_prefix_cache"),
+                                 "bypass_prefix_cache", model));
+  RETURN_IF_ERROR(RequireFeature(options.queue_timeout_ms.has_value(),
+                                 names.Of("queue_timeout_ms"),
+                                 "request_timeouts", model));
+  RETURN_IF_ERROR(RequireFeature(options.first_token_timeout_ms.has_value(),
+                                 names.Of("first_token_timeout_ms"),
+                                 "request_timeouts", model));
+  Handling handling;
+  handling.tenant = options.tenant;
+  handling.bypass_prefix_cache = options.bypass_prefix_cache;
+  handling.queue_timeout_ms = options.queue_timeout_ms;
+  handling.first_token_timeout_ms = options.first_token_timeout_ms;
+  return handling;
+}
+
 // A seed that survives the doubles of a JavaScript client.
 uint64_t DrawSeed(RandomSource& random) { return random.Next() >> 11; }
 
@@ -66,6 +96,9 @@ absl::Status Pipeline::Refused(std::string_view route,
 absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Admit(
     std::string_view route, api::RequestOptions options,
     std::string prompt_field, Nanos arrival) {
+  // What is known to be too much is refused before any work.
+  const absl::Status room = Room();
+  if (!room.ok()) return Refuse(route, options, arrival, room);
   if (options.request_id.empty()) options.request_id = DrawId(parts_.random);
   absl::StatusOr<ExchangePlan> plan = Plan(route, options);
   if (!plan.ok()) return Refuse(route, options, arrival, plan.status());
@@ -93,6 +126,7 @@ absl::StatusOr<ExchangePlan> Pipeline::Plan(std::string_view route,
   ASSIGN_OR_RETURN(plan.route,
                    parts_.router.Pick(names.Of("model"), options.model));
   const ModelInfo& model = plan.route.model;
+  ASSIGN_OR_RETURN(plan.handling, HandlingOf(options, model));
   plan.params = ResolveParams(options.params, preset, model.default_params,
                               model.context_length);
   RETURN_IF_ERROR(
@@ -110,17 +144,27 @@ absl::StatusOr<ExchangePlan> Pipeline::Plan(std::string_view route,
   return plan;
 }
 
+absl::Status Pipeline::Room() const {
+  absl::MutexLock lock(&mutex_);
+  return RoomLocked();
+}
+
+absl::Status Pipeline::RoomLocked() const {
+  if (draining_) return DrainingError();
+  if (in_flight_.size() < static_cast<size_t>(options_.max_in_flight)) {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat(
+          "gateway: too many requests in flight, got ", in_flight_.size() + 1,
+          ", limit ", options_.max_in_flight)),
+      kReasonQueueFull);
+}
+
 absl::Status Pipeline::Enter(const std::string& request_id,
                              std::shared_ptr<Exchange> exchange) {
   absl::MutexLock lock(&mutex_);
-  if (draining_) return DrainingError();
-  if (in_flight_.size() >= static_cast<size_t>(options_.max_in_flight)) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "gateway: too many requests in flight, got ", in_flight_.size() + 1,
-            ", limit ", options_.max_in_flight)),
-        kReasonQueueFull);
-  }
+  RETURN_IF_ERROR(RoomLocked());
   if (!in_flight_.emplace(request_id, std::move(exchange)).second) {
     return absl::AlreadyExistsError(
         absl::StrCat("request_id: is in flight, got ", api::Quoted(request_id),

@@ -81,6 +81,9 @@ class Pipeline {
                                                   Nanos arrival);
   absl::StatusOr<ExchangePlan> Plan(std::string_view route,
                                     api::RequestOptions options) const;
+  // OK while one more request may be in flight.
+  absl::Status Room() const;
+  absl::Status RoomLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Enter(const std::string& request_id,
                      std::shared_ptr<Exchange> exchange);
   void Leave(const std::string& request_id);

@@ -132,6 +132,43 @@ TEST_F(PipelineTest, ModelLimitsAreJudgedOnTheCompleteParameters) {
   EXPECT_EQ(StartStatus(request).code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(PipelineTest, AFullGatewayPicksNoBackend) {
+  options_.max_in_flight = 1;
+  ASSERT_TRUE(StartStatus(Chat()).ok());
+  router_.failure = absl::InternalError("must not be asked");
+  EXPECT_EQ(StartStatus(Chat()).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(PipelineTest, HandlingGoesToTheGeneratorThatKnowsIt) {
+  router_.model.features = {"bypass_prefix_cache", "request_timeouts"};
+  api::ChatRequest request = Chat();
+  request.options.tenant = "acme";
+  request.options.bypass_prefix_cache = true;
+  request.options.queue_timeout_ms = 7;
+  request.options.first_token_timeout_ms = 8;
+  Sent(request);
+  const Handling handling = router_.generator->last_attempt().handling;
+  EXPECT_EQ(handling.tenant, "acme");
+  EXPECT_TRUE(handling.bypass_prefix_cache);
+  EXPECT_EQ(handling.queue_timeout_ms, 7);
+  EXPECT_EQ(handling.first_token_timeout_ms, 8);
+}
+
+TEST_F(PipelineTest, WhatTheGeneratorDoesNotKnowIsRefusedByName) {
+  ASSERT_TRUE(StartStatus(Chat()).ok());  // asks for nothing
+  api::ChatRequest request = Chat();
+  request.options.bypass_prefix_cache = true;
+  absl::Status status = StartStatus(request);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(FieldOf(status), "bypass_prefix_cache");
+  request = Chat();
+  request.options.queue_timeout_ms = 1;
+  EXPECT_EQ(FieldOf(StartStatus(request)), "queue_timeout_ms");
+  request = Chat();
+  request.options.first_token_timeout_ms = 1;
+  EXPECT_EQ(FieldOf(StartStatus(request)), "first_token_timeout_ms");
+}
+
 TEST_F(PipelineTest, TimeoutIsTheClientsWithinTheLimit) {
   const auto deadline_of = [this](std::optional<Nanos> timeout) {
     api::ChatRequest request = Chat();

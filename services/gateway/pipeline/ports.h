@@ -44,12 +44,21 @@ class TokenizerPort {
       IdsCallback done) = 0;
 };
 
+// How a Generator shall treat a request, beside how it chooses tokens.
+struct Handling {
+  std::string tenant = {};
+  bool bypass_prefix_cache = false;
+  std::optional<int32_t> queue_timeout_ms = {};
+  std::optional<int32_t> first_token_timeout_ms = {};
+};
+
 // One try of a request on one Generator.
 struct Attempt {
   std::string request_id = {};
   int32_t number = 1;
   std::vector<int32_t> prompt_ids = {};
   api::SamplingParams params = {};
+  Handling handling = {};
   std::string vocabulary_hash = {};
   Nanos deadline = 0;
 };
@@ -111,6 +120,10 @@ struct ModelInfo {
   int64_t started_at = 0;  // Unix time, seconds
   std::string vocabulary_hash;
   api::SamplingParams default_params;  // of generation_config
+  // Optional abilities of the Generator: nothing else is asked of it.
+  std::vector<std::string> features;
+
+  bool Has(std::string_view feature) const;
 };
 
 // A Tokenizer and a Generator of equal vocabulary, good for one request. The
