@@ -1,0 +1,36 @@
+#pragma once
+
+// What the machine can do right now: the limits that kernels are judged by.
+// Measured beside them in the same run, because shared machines drift.
+
+#include <cstdint>
+
+#include "services/generator/kernels/huge_buffer.h"
+#include "services/generator/kernels/thread_pool.h"
+
+namespace sluice::bench {
+
+// Reads memory beyond any cache, all threads of a pool together.
+// Threads: one call at a time.
+class BandwidthProbe {
+ public:
+  // Takes 512 MiB. CHECKs that they can be had.
+  explicit BandwidthProbe(generator::kernels::ThreadPool& pool);
+
+  // Bytes per second over one pass.
+  double Measure();
+
+ private:
+  generator::kernels::ThreadPool& pool_;
+  generator::kernels::HugeBuffer memory_;
+};
+
+// 8-bit multiply-adds from registers alone, a multiply and an add counting as
+// two operations, per second over all threads. 0 without AVX-512 VNNI.
+double MeasureVnniPeak(generator::kernels::ThreadPool& pool);
+
+// The loop of MeasureVnniPeak on this thread: 16 instructions a turn. Returns
+// what depends on all of them. REQUIRES: CpuHasAvx512Vnni.
+int32_t VnniLoop(int64_t turns);
+
+}  // namespace sluice::bench

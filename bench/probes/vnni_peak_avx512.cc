@@ -1,0 +1,23 @@
+#include <immintrin.h>
+
+#include "bench/probes/probes.h"
+
+namespace sluice::bench {
+
+int32_t VnniLoop(int64_t turns) {
+  __m512i sums[16];
+  for (int i = 0; i < 16; ++i) sums[i] = _mm512_set1_epi32(i);
+  __m512i a = _mm512_set1_epi8(3);
+  __m512i b = _mm512_set1_epi8(-2);
+  for (int64_t turn = 0; turn < turns; ++turn) {
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+    // Else the loop would be one multiplication.
+    asm volatile("" : "+v"(a), "+v"(b));
+  }
+  __m512i sum = sums[0];
+  for (int i = 1; i < 16; ++i) sum = _mm512_add_epi32(sum, sums[i]);
+  return _mm512_reduce_add_epi32(sum);
+}
+
+}  // namespace sluice::bench
