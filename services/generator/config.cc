@@ -91,6 +91,9 @@ ABSL_FLAG(int32_t, priority_aging_ms, SchedulerOptions().priority_aging_ms,
 ABSL_FLAG(bool, prefix_cache, SchedulerOptions().prefix_cache,
           "keep KV blocks for later requests of the same tenant that begin "
           "with the same tokens");
+ABSL_FLAG(int32_t, max_warm_blocks, SchedulerOptions().max_warm_blocks,
+          "KV blocks of public prefixes that are kept although others need "
+          "blocks; at most a quarter of all");
 ABSL_FLAG(int32_t, queue_timeout_ms, SchedulerOptions().queue_timeout_ms,
           "time after which a request that no step ran is ended; what is "
           "expected to wait three quarters of it is refused; 0: none");
@@ -161,6 +164,7 @@ EngineOptions EngineOfFlags() {
   scheduler.max_preemptions = absl::GetFlag(FLAGS_max_preemptions);
   scheduler.priority_aging_ms = absl::GetFlag(FLAGS_priority_aging_ms);
   scheduler.prefix_cache = absl::GetFlag(FLAGS_prefix_cache);
+  scheduler.max_warm_blocks = absl::GetFlag(FLAGS_max_warm_blocks);
   scheduler.queue_timeout_ms = absl::GetFlag(FLAGS_queue_timeout_ms);
   scheduler.first_token_timeout_ms =
       absl::GetFlag(FLAGS_first_token_timeout_ms);

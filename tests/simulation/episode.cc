@@ -352,6 +352,7 @@ void Episode::CountSituations(const SchedulerCounts& before) {
     situations.MetIf(sequence->request->paused && sequence->preemptions > 0,
                      Situation::kPausedLostBlocks);
   }
+  CountPublicBlocks();
   int32_t held = 0;
   bool prefills = false, decodes = false;
   for (const Sequence* sequence : scheduler.running()) {
@@ -371,6 +372,21 @@ void Episode::CountSituations(const SchedulerCounts& before) {
   situations.MetIf(held > scheduler.block_counts().active,
                    Situation::kBlockShared);
   situations.MetIf(guests_.empty(), Situation::kIdle);
+}
+
+void Episode::CountPublicBlocks() {
+  const Scheduler& scheduler = core_->scheduler();
+  parts_.situations.MetIf(scheduler.block_counts().warm > 0,
+                          Situation::kPublicWarm);
+  std::map<int32_t, const std::string*> holders;
+  for (const Sequence* sequence : scheduler.running()) {
+    const std::string& tenant = sequence->request->request.tenant();
+    for (int32_t id : sequence->blocks.ids()) {
+      const auto [holder, is_new] = holders.emplace(id, &tenant);
+      parts_.situations.MetIf(!is_new && *holder->second != tenant,
+                              Situation::kPublicShared);
+    }
+  }
 }
 
 absl::Status Episode::LetClientsAct() {

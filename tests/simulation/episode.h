@@ -82,6 +82,7 @@ class Episode {
   absl::Status JudgePauses(const std::vector<std::string>& full) const;
   absl::Status LetClientsAct();
   absl::Status JudgeSilence(const Guest& guest) const;
+  void CountPublicBlocks();
   void CountSituations(const SchedulerCounts& before);
   void RemoveEnded();
   void AdvanceIdle();

@@ -11,11 +11,12 @@
 namespace sluice::generator {
 
 std::vector<ExpectedSequence> Oracle::Expect(const Request& request) {
-  const uint64_t tenant = HashOfTenant(request.tenant());
+  const SlotOwner owner(request);
   uint64_t chain = 0;
   int64_t position = 0;
   for (int32_t id : request.prompt()) {
-    chain = HashChain(chain, TenantSlot(tenant, id, position++));
+    chain = HashChain(chain, TenantSlot(owner.At(position), id, position));
+    ++position;
   }
   std::vector<ExpectedSequence> all;
   for (int32_t index = 0; index < request.n(); ++index) {
@@ -26,7 +27,7 @@ std::vector<ExpectedSequence> Oracle::Expect(const Request& request) {
 
 ExpectedSequence Oracle::ExpectOne(const Request& request, int32_t index,
                                    uint64_t chain) {
-  const uint64_t tenant = HashOfTenant(request.tenant());
+  const SlotOwner owner(request);
   SeenTokens seen(static_cast<int32_t>(logits_.size()));
   seen.AddAll(request.prompt());
   StopChecker stops(request.stop_rules(), vocabulary_);
@@ -47,7 +48,7 @@ ExpectedSequence Oracle::ExpectOne(const Request& request, int32_t index,
     seen.Add(*id);
     end = stops.Push(*id);
     for (int32_t shown : stops.TakeShowable()) expected.shown.push_back(shown);
-    chain = HashChain(chain, TenantSlot(tenant, *id, point.position));
+    chain = HashChain(chain, TenantSlot(owner.tenant, *id, point.position));
   }
   expected.end = *end;
   expected.generated = stops.generated();

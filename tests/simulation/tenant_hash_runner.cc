@@ -15,6 +15,11 @@ uint64_t HashOfTenant(const std::string& tenant) {
   return hash;
 }
 
+SlotOwner::SlotOwner(const Request& request)
+    : public_hash(HashOfTenant("everybody's")),
+      tenant(HashOfTenant(request.tenant())),
+      public_tokens(request.public_prefix_tokens()) {}
+
 uint64_t TenantSlot(uint64_t tenant, int32_t token, int64_t position) {
   return MixBits(HashSlot(token, position) + tenant);
 }
@@ -23,7 +28,7 @@ TenantHashRunner::TenantHashRunner(int32_t vocabulary_size,
                                    int32_t context_length,
                                    const PoolShape& pool, FakeClock& clock)
     : clock_(clock),
-      owners_(pool.block_count, 0),
+      owners_(pool.block_count),
       slots_(static_cast<size_t>(pool.block_count) * pool.block_size, 0) {
   info_.architecture = "HashForSimulation";
   info_.backend = "hash";
@@ -62,8 +67,8 @@ absl::StatusOr<LogitsView> TenantHashRunner::Run(const StepPlan& plan) {
 void TenantHashRunner::FindOwners() {
   SLUICE_CHECK(scheduler_ != nullptr, "the runner knows its scheduler");
   for (const Sequence* sequence : scheduler_->running()) {
-    const uint64_t tenant = HashOfTenant(sequence->request->request.tenant());
-    for (int32_t id : sequence->blocks.ids()) owners_[id] = tenant;
+    const SlotOwner owner(sequence->request->request);
+    for (int32_t id : sequence->blocks.ids()) owners_[id] = owner;
   }
 }
 
@@ -90,10 +95,10 @@ void TenantHashRunner::Write(const SequenceRows& rows) {
   SLUICE_CHECK(!rows.token_ids.empty(), "a planned sequence has rows");
   for (size_t i = 0; i < rows.token_ids.size(); ++i) {
     const int32_t position = rows.first_position + static_cast<int32_t>(i);
-    const uint64_t tenant =
+    const SlotOwner& owner =
         owners_[rows.block_table[position / info_.block_size]];
     slots_[SlotOf(rows, position)] =
-        TenantSlot(tenant, rows.token_ids[i], position);
+        TenantSlot(owner.At(position), rows.token_ids[i], position);
   }
 }
 

@@ -17,6 +17,18 @@
 namespace sluice::generator {
 
 uint64_t HashOfTenant(const std::string& tenant);
+// Whose the tokens at the positions of a request are: nobody's within its
+// public prefix, and the tenant's behind it.
+struct SlotOwner {
+  explicit SlotOwner(const Request& request);
+  SlotOwner() = default;
+  uint64_t At(int64_t position) const {
+    return position < public_tokens ? public_hash : tenant;
+  }
+  uint64_t public_hash = 0;
+  uint64_t tenant = 0;
+  int32_t public_tokens = 0;
+};
 // What a slot holds.
 uint64_t TenantSlot(uint64_t tenant, int32_t token, int64_t position);
 
@@ -57,8 +69,8 @@ class TenantHashRunner : public ModelRunner {
   const Scheduler* scheduler_ = nullptr;
   Nanos step_time_ = 0;
   Fault fault_ = Fault::kNone;
-  std::vector<uint64_t> owners_;  // hash of the tenant, by block
-  std::vector<uint64_t> slots_;   // [block_count, block_size]
+  std::vector<SlotOwner> owners_;  // by block
+  std::vector<uint64_t> slots_;    // [block_count, block_size]
   std::vector<float> logits_;
 };
 

@@ -71,6 +71,8 @@ World::World(Dice& dice) {
   for (int32_t i = 0; i < kSharedTexts; ++i) {
     shared_texts_.push_back(DrawIds(dice, kSharedTextTokens));
   }
+  if (dice.OneIn(2)) public_tokens_ = dice.Between(17, 60);
+  options_.scheduler.max_warm_blocks = dice.OneOf({0, 2, 256});
   pool_sequences_ = dice.OneOf({1.0, 1.2, 2.0, 4.0, 8.0, 12.0});
   target_in_flight_ = dice.Between(10, 20);
   has_slow_readers_ = dice.OneIn(2);
@@ -106,6 +108,9 @@ RequestFields World::DrawRequest(Dice& dice, int64_t number, Nanos now) const {
   RequestFields fields;
   fields.request_id = "r" + std::to_string(number);
   fields.prompt_ids = DrawPrompt(dice);
+  if (BeginsPublic(fields.prompt_ids) && !dice.OneIn(4)) {
+    fields.public_prefix_tokens = public_tokens_;
+  }
   fields.tenant = "tenant-" + std::to_string(dice.Between(1, kTenants));
   fields.priority = static_cast<Priority>(dice.Between(0, 2));
   if (dice.OneIn(8)) fields.n = dice.OneIn(8) ? 8 : dice.Between(2, 4);
@@ -122,6 +127,14 @@ RequestFields World::DrawRequest(Dice& dice, int64_t number, Nanos now) const {
   fields.bypass_prefix_cache = dice.OneIn(10);
   DrawParams(dice, fields);
   return fields;
+}
+
+bool World::BeginsPublic(const std::vector<int32_t>& prompt) const {
+  const std::vector<int32_t>& text = shared_texts_.front();
+  return public_tokens_ > 0 &&
+         prompt.size() >= static_cast<size_t>(public_tokens_) &&
+         std::equal(text.begin(), text.begin() + public_tokens_,
+                    prompt.begin());
 }
 
 int32_t World::DrawTimeoutMs(Dice& dice) const {

@@ -54,11 +54,15 @@ class World {
 
  private:
   std::vector<int32_t> DrawPrompt(Dice& dice) const;
+  bool BeginsPublic(const std::vector<int32_t>& prompt) const;
   int32_t DrawTimeoutMs(Dice& dice) const;
   void DrawParams(Dice& dice, RequestFields& fields) const;
 
   EngineOptions options_;
   std::vector<std::vector<int32_t>> shared_texts_;
+  // Leading tokens of the first of them that the operator declared public, more
+  // than the largest block; 0: none.
+  int32_t public_tokens_ = 0;
   double pool_sequences_ = 1;  // of the longest kind that fit at once
   int32_t target_in_flight_ = 0;
   bool has_slow_readers_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,9 +14,16 @@ namespace {
 
 using State = Sequence::State;
 
+// Whose a block is: a tenant's, or everybody's.
+struct Owner {
+  bool is_public = false;
+  std::string_view tenant = {};
+  bool operator==(const Owner&) const = default;
+};
+
 // Who holds a block, counted from the tables.
 struct Holder {
-  const std::string* tenant = nullptr;
+  Owner owner = {};
   const Sequence* last = nullptr;
   int32_t references = 0;
 };
@@ -27,16 +35,21 @@ absl::Status Broken(const Parts&... parts) {
 
 absl::Status CountTable(const Sequence& sequence,
                         std::vector<Holder>& holders) {
-  const std::string& tenant = sequence.request->request.tenant();
-  for (int32_t id : sequence.blocks.ids()) {
+  const Request& request = sequence.request->request;
+  const int32_t public_blocks =
+      sequence.chain.has_value() ? sequence.chain->public_blocks() : 0;
+  for (int32_t i = 0; i < sequence.blocks.size(); ++i) {
+    const int32_t id = sequence.blocks.id(i);
+    const Owner owner{i < public_blocks,
+                      i < public_blocks ? "" : request.tenant()};
     Holder& holder = holders[id];
     if (holder.last == &sequence) {
       return Broken("block ", id, " is twice in one table");
     }
-    if (holder.tenant != nullptr && *holder.tenant != tenant) {
+    if (holder.references > 0 && holder.owner != owner) {
       return Broken("block ", id, " is shared by two tenants");
     }
-    holder.tenant = &tenant;
+    holder.owner = owner;
     holder.last = &sequence;
     ++holder.references;
   }

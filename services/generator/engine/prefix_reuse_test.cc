@@ -216,6 +216,38 @@ TEST_F(PrefixReuseTest, OtherTenantFindsNothing) {
   EXPECT_EQ(RunAndCompare(Fields(Prompt(40), 10, "bob")), 39);
 }
 
+TEST_F(PrefixReuseTest, OtherTenantFindsTheDeclaredPublicPrefixAlone) {
+  Start();
+  RequestFields fields = Fields(Prompt(40), 5, "alice");
+  fields.public_prefix_tokens = 20;
+  EXPECT_EQ(RunAndCompare(fields), 0);
+  EXPECT_EQ(RunAndCompare(fields), 39);
+  fields.tenant = "bob";
+  EXPECT_EQ(RunAndCompare(fields), 16);
+  // Who does not declare it has the same tokens for himself.
+  fields.tenant = "carol";
+  fields.public_prefix_tokens = 0;
+  EXPECT_EQ(RunAndCompare(fields), 0);
+  fields.public_prefix_tokens = 20;
+  fields.bypass_prefix_cache = true;
+  EXPECT_EQ(RunAndCompare(fields), 0);
+}
+
+TEST_F(PrefixReuseTest, PublicPrefixOutlivesPressureUntilOneNeedsAllBlocks) {
+  Start(/*blocks=*/20);
+  RequestFields fields = Fields(Prompt(30), 5, "alice");
+  fields.public_prefix_tokens = 16;
+  EXPECT_EQ(RunAndCompare(fields), 0);
+  EXPECT_EQ(RunAndCompare(Fields(Ids(130, 3), 10)), 0);
+  fields.tenant = "bob";
+  EXPECT_EQ(RunAndCompare(fields), 16);
+  EXPECT_EQ(Blocks().warm, 2);
+  EXPECT_EQ(RunAndCompare(Fields(Ids(150, 4), 10)), 0);
+  EXPECT_EQ(Blocks().warm, 0);
+  fields.tenant = "carol";
+  EXPECT_EQ(RunAndCompare(fields), 0);
+}
+
 TEST_F(PrefixReuseTest, BypassFindsNothingAndLeavesNothing) {
   Start();
   RequestFields bypass = Fields(Prompt(40), 10);

@@ -32,6 +32,7 @@ BlockPool::BlockPool(int32_t block_count, int32_t block_size)
   SLUICE_CHECK(block_size >= 1, "a block needs a position");
   references_.assign(block_count, 0);
   kept_.assign(block_count, false);
+  warm_.assign(block_count, false);
   cached_at_.assign(block_count, cached_.end());
   free_.reserve(block_count);
   // Low ids first, so that a lightly used pool touches little memory.
@@ -39,8 +40,9 @@ BlockPool::BlockPool(int32_t block_count, int32_t block_size)
 }
 
 BlockPool::~BlockPool() {
-  SLUICE_CHECK(free_.size() + cached_.size() == references_.size(),
-               "a block outlives its pool");
+  SLUICE_CHECK(
+      free_.size() + cached_.size() + warm_at_rest_ == references_.size(),
+      "a block outlives its pool");
 }
 
 std::optional<BlockRef> BlockPool::Allocate() {
@@ -67,15 +69,41 @@ void BlockPool::Keep(int32_t id) {
 
 void BlockPool::Forget(int32_t id) {
   SLUICE_CHECK(kept_[id], "only a kept block can be forgotten");
+  if (references_[id] == 0) {
+    Unrest(id);
+    free_.push_back(id);
+  }
   kept_[id] = false;
-  if (references_[id] > 0) return;
-  cached_.erase(cached_at_[id]);
-  free_.push_back(id);
+  warm_[id] = false;
+}
+
+void BlockPool::SetWarm(int32_t id, bool warm) {
+  SLUICE_CHECK(kept_[id], "only a kept block can be warm");
+  const bool rests = references_[id] == 0;
+  if (rests) Unrest(id);
+  warm_[id] = warm;
+  if (rests) Rest(id);
+}
+
+void BlockPool::Rest(int32_t id) {
+  if (warm_[id]) {
+    ++warm_at_rest_;
+  } else {
+    cached_at_[id] = cached_.insert(cached_.end(), id);
+  }
+}
+
+void BlockPool::Unrest(int32_t id) {
+  if (warm_[id]) {
+    --warm_at_rest_;
+  } else {
+    cached_.erase(cached_at_[id]);
+  }
 }
 
 BlockRef BlockPool::Hold(int32_t id) {
   SLUICE_CHECK(kept_[id], "only a kept block can be found again");
-  if (references_[id]++ == 0) cached_.erase(cached_at_[id]);
+  if (references_[id]++ == 0) Unrest(id);
   return BlockRef(this, id);
 }
 
@@ -83,7 +111,8 @@ BlockCounts BlockPool::counts() const {
   BlockCounts counts;
   counts.total = static_cast<int32_t>(references_.size());
   counts.free = static_cast<int32_t>(free_.size());
-  counts.cached = static_cast<int32_t>(cached_.size());
+  counts.warm = warm_at_rest_;
+  counts.cached = static_cast<int32_t>(cached_.size()) + warm_at_rest_;
   counts.active = counts.total - counts.free - counts.cached;
   return counts;
 }
@@ -92,7 +121,7 @@ void BlockPool::Release(int32_t id) {
   SLUICE_CHECK(references_[id] > 0, "a block was given back twice");
   if (--references_[id] > 0) return;
   if (kept_[id]) {
-    cached_at_[id] = cached_.insert(cached_.end(), id);
+    Rest(id);
   } else {
     free_.push_back(id);
   }

@@ -18,6 +18,7 @@ struct BlockCounts {
   int32_t free = 0;
   int32_t active = 0;  // at least one BlockRef
   int32_t cached = 0;  // no BlockRef, contents kept for reuse
+  int32_t warm = 0;    // of the cached ones, those that are not evicted
 };
 
 class BlockPool;
@@ -51,7 +52,8 @@ class BlockRef {
 
 // Hands out ids 0..block_count-1. A block whose contents are kept stays as it
 // is after its last reference is gone, until Allocate finds no free one; then
-// the one that lost its last reference first is evicted. Threads: engine thread
+// the one that lost its last reference first is evicted, but never a warm one.
+// Threads: engine thread
 // only.
 class BlockPool {
  public:
@@ -62,7 +64,8 @@ class BlockPool {
   // REQUIRES: every reference was given back.
   ~BlockPool();
 
-  // A block nobody holds, free ones first, or nothing when all are active.
+  // A block nobody holds, free ones first, or nothing when all are active or
+  // warm.
   std::optional<BlockRef> Allocate();
 
   // The contents of an active block may be used again: it may not be written
@@ -70,6 +73,9 @@ class BlockPool {
   void Keep(int32_t id);
   // Its contents are of no use any more. REQUIRES: the block is kept.
   void Forget(int32_t id);
+  // Whether a kept block is warm: it stays until it is forgotten or cooled.
+  // REQUIRES: the block is kept.
+  void SetWarm(int32_t id, bool warm);
   // A reference to a kept block, whether somebody holds it or not.
   BlockRef Hold(int32_t id);
   // Called for each block that is evicted, at that moment; it is not kept any
@@ -81,12 +87,13 @@ class BlockPool {
   // Positions a block holds.
   int32_t block_size() const { return block_size_; }
   BlockCounts counts() const;
-  // Blocks that Allocate could hand out now: free and cached ones.
+  // Blocks that Allocate could hand out now: free and cached ones, less warm.
   int32_t available() const {
     return static_cast<int32_t>(free_.size() + cached_.size());
   }
   int32_t references(int32_t id) const { return references_[id]; }
   bool kept(int32_t id) const { return kept_[id]; }
+  bool warm(int32_t id) const { return warm_[id]; }
   // For the invariant checker: ids of the free blocks, in no order.
   const std::vector<int32_t>& free_blocks() const { return free_; }
 
@@ -99,10 +106,15 @@ class BlockPool {
   friend class BlockRef;
   void Release(int32_t id);
   void Evict();
+  // A kept block without references is to be found again, or is not any more.
+  void Rest(int32_t id);
+  void Unrest(int32_t id);
 
   int32_t block_size_;
   std::vector<int32_t> references_;  // by id
   std::vector<bool> kept_;           // by id
+  std::vector<bool> warm_;           // by id; only of kept ones
+  int32_t warm_at_rest_ = 0;         // warm, without a reference
   std::vector<int32_t> free_;        // a stack
   std::list<int32_t> cached_;        // the next to be evicted first
   // Where a cached block stands, by id.

@@ -10,6 +10,7 @@ namespace {
 
 // A change of what is hashed changes this.
 constexpr std::string_view kDomain = "sluice prefix 1";
+constexpr std::string_view kPublicDomain = "sluice public prefix 1";
 
 std::string_view BytesOf(absl::Span<const int32_t> ids) {
   return {reinterpret_cast<const char*>(ids.data()),
@@ -45,13 +46,23 @@ const Sha256Digest& PrefixChain::Before(int32_t index,
     sha.Update(BytesOf(digests_.back()));
     sha.Update(BytesOf(ids.subspan(first, block_size_)));
     digests_.push_back(sha.Finish());
+    if (digests_.size() != static_cast<size_t>(roots_.public_blocks) + 1) {
+      continue;
+    }
+    sha.Update(BytesOf(roots_.tenant));
+    sha.Update(BytesOf(digests_.back()));
+    digests_.back() = sha.Finish();
   }
   return digests_[index];
 }
 
-PrefixCache::PrefixCache(BlockPool& pool, std::string fingerprint)
-    : pool_(pool), fingerprint_(std::move(fingerprint)) {
+PrefixCache::PrefixCache(BlockPool& pool, std::string fingerprint,
+                         int32_t max_warm_blocks)
+    : pool_(pool),
+      fingerprint_(std::move(fingerprint)),
+      max_warm_blocks_(max_warm_blocks) {
   by_block_.assign(pool.counts().total, entries_.end());
+  warm_at_.assign(pool.counts().total, warm_.end());
   pool_.SetEvictionListener([this](int32_t block) {
     Erase(block);
     ++evictions_;
@@ -63,12 +74,19 @@ PrefixCache::~PrefixCache() {
   pool_.SetEvictionListener(nullptr);
 }
 
-PrefixChain PrefixCache::StartChain(std::string_view salt) const {
-  Sha256 sha;
-  UpdateWithLength(sha, kDomain);
-  UpdateWithLength(sha, salt);
-  UpdateWithLength(sha, fingerprint_);
-  return PrefixChain(sha.Finish(), pool_.block_size());
+PrefixChain PrefixCache::StartChain(const ChainSalt& salt) const {
+  const auto root = [this](std::string_view domain, std::string_view tenant) {
+    Sha256 sha;
+    UpdateWithLength(sha, domain);
+    UpdateWithLength(sha, tenant);
+    UpdateWithLength(sha, fingerprint_);
+    return sha.Finish();
+  };
+  PrefixChain::Roots roots;
+  roots.tenant = root(kDomain, salt.tenant);
+  roots.public_blocks = salt.public_tokens / pool_.block_size();
+  if (roots.public_blocks > 0) roots.public_root = root(kPublicDomain, "");
+  return PrefixChain(roots, pool_.block_size());
 }
 
 PrefixMatch PrefixCache::Find(PrefixChain& chain, absl::Span<const int32_t> ids,
@@ -116,7 +134,43 @@ void PrefixCache::Publish(PrefixChain& chain, absl::Span<const int32_t> ids,
     if (!is_new) continue;
     pool_.Keep(block);
     by_block_[block] = entry;
+    if (index < chain.public_blocks() && index < max_warm_blocks_) {
+      // The end of a prefix is of no use without its beginning.
+      Warm(block, index == 0 ? warm_.end() : warm_at_[table.id(index - 1)]);
+    }
   }
+}
+
+void PrefixCache::Touch(const PrefixChain& chain, const PrefixMatch& match) {
+  const int32_t count = std::min({chain.public_blocks(), max_warm_blocks_,
+                                  static_cast<int32_t>(match.blocks.size())});
+  for (int32_t index = count - 1; index >= 0; --index) {
+    Warm(match.blocks[index], warm_.end());
+  }
+}
+
+void PrefixCache::Warm(int32_t block, std::list<int32_t>::iterator before) {
+  if (warm_at_[block] == warm_.end()) {
+    warm_at_[block] = warm_.insert(before, block);
+    pool_.SetWarm(block, true);
+  } else {
+    warm_.splice(before, warm_, warm_at_[block]);
+  }
+  if (static_cast<int32_t>(warm_.size()) > max_warm_blocks_) {
+    Cool(warm_.front());
+  }
+}
+
+void PrefixCache::Cool(int32_t block) {
+  pool_.SetWarm(block, false);
+  warm_.erase(warm_at_[block]);
+  warm_at_[block] = warm_.end();
+}
+
+bool PrefixCache::CoolAll() {
+  const bool any = !warm_.empty();
+  while (!warm_.empty()) Cool(warm_.front());
+  return any;
 }
 
 void PrefixCache::Withdraw(const BlockTable& table) {
@@ -130,12 +184,17 @@ void PrefixCache::Withdraw(const BlockTable& table) {
 
 int32_t PrefixCache::CountCached(const PrefixMatch& match) const {
   return static_cast<int32_t>(
-      std::count_if(match.blocks.begin(), match.blocks.end(),
-                    [&](int32_t id) { return pool_.references(id) == 0; }));
+      std::count_if(match.blocks.begin(), match.blocks.end(), [&](int32_t id) {
+        return pool_.references(id) == 0 && !pool_.warm(id);
+      }));
 }
 
 void PrefixCache::Erase(int32_t block) {
   SLUICE_CHECK(by_block_[block] != entries_.end(), "kept blocks have entries");
+  if (warm_at_[block] != warm_.end()) {
+    warm_.erase(warm_at_[block]);
+    warm_at_[block] = warm_.end();
+  }
   entries_.erase(by_block_[block]);
   by_block_[block] = entries_.end();
 }

@@ -5,6 +5,7 @@
 // tenant's salt, the model and all tokens before it, and by its own tokens.
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,12 +20,30 @@
 
 namespace sluice::generator {
 
+// The blocks that lie within the first `public_tokens` tokens belong to nobody:
+// their chain begins with what all tenants share, and goes on with the tenant's
+// salt behind them.
+struct ChainSalt {
+  std::string_view tenant;
+  int32_t public_tokens = 0;
+};
+
 // The hash chain over the whole blocks of one sequence, computed once however
 // often it is asked for. Threads: engine thread only.
 class PrefixChain {
  public:
-  PrefixChain(const Sha256Digest& root, int32_t block_size)
-      : block_size_(block_size), digests_{root} {}
+  // The first `public_blocks` blocks hang on `public_root`, the others on both.
+  struct Roots {
+    Sha256Digest tenant;
+    Sha256Digest public_root;
+    int32_t public_blocks = 0;
+  };
+  PrefixChain(const Roots& roots, int32_t block_size)
+      : block_size_(block_size),
+        roots_(roots),
+        digests_{roots.public_blocks > 0 ? roots.public_root : roots.tenant} {}
+
+  int32_t public_blocks() const { return roots_.public_blocks; }
 
   // Stands for everything before block `index`.
   // REQUIRES: `ids` reach to that block, and only grew since the last call.
@@ -32,6 +51,7 @@ class PrefixChain {
 
  private:
   int32_t block_size_;
+  Roots roots_;
   std::vector<Sha256Digest> digests_;  // by block index
 };
 
@@ -40,13 +60,15 @@ class PrefixChain {
 class PrefixCache {
  public:
   // The pool must outlive the cache, which becomes its eviction listener.
-  PrefixCache(BlockPool& pool, std::string fingerprint);
+  // Public blocks are kept warm, the most recently used `max_warm_blocks`.
+  PrefixCache(BlockPool& pool, std::string fingerprint,
+              int32_t max_warm_blocks = 0);
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
   ~PrefixCache();
 
   // The chain of a sequence whose blocks only those of equal salt may see.
-  PrefixChain StartChain(std::string_view salt) const;
+  PrefixChain StartChain(const ChainSalt& salt) const;
 
   // The most that is there of the first `limit` of `ids`. Takes no reference:
   // the answer holds until the pool changes.
@@ -60,10 +82,15 @@ class PrefixCache {
   void Publish(PrefixChain& chain, absl::Span<const int32_t> ids,
                const BlockTable& table, int32_t first, int32_t end);
 
+  // The public blocks of the match are used once more.
+  void Touch(const PrefixChain& chain, const PrefixMatch& match);
+  // No block is warm any more; false when none was.
+  bool CoolAll();
+
   // Withdraws the blocks, where the cache has them.
   void Withdraw(const BlockTable& table);
 
-  // Blocks that match as a whole but that no sequence holds.
+  // Blocks that match as a whole and that Allocate could hand out.
   int32_t CountCached(const PrefixMatch& match) const;
   int64_t evictions() const { return evictions_; }
 
@@ -78,11 +105,17 @@ class PrefixCache {
   // Ordered, so that the neighbours of a block share the most tokens with it.
   void FindPart(const Key& wanted, PrefixMatch& match) const;
   void Erase(int32_t block);
+  // The most recently used, but for those of `before` when that is warm.
+  void Warm(int32_t block, std::list<int32_t>::iterator before);
+  void Cool(int32_t block);
 
   BlockPool& pool_;
   const std::string fingerprint_;
+  const int32_t max_warm_blocks_;
   Entries entries_;
-  std::vector<Entries::iterator> by_block_;  // end(): not here
+  std::list<int32_t> warm_;  // the next to be cooled first
+  std::vector<std::list<int32_t>::iterator> warm_at_;  // by block; end(): not
+  std::vector<Entries::iterator> by_block_;            // end(): not here
   int64_t evictions_ = 0;
 };
 

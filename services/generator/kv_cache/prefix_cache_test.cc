@@ -32,12 +32,12 @@ class PrefixCacheTest : public ::testing::Test {
                                       const std::string& salt = "t") {
     auto table = std::make_unique<BlockTable>(pool_);
     EXPECT_TRUE(table->Grow(static_cast<int64_t>(ids.size())));
-    PrefixChain chain = cache_.StartChain(salt);
+    PrefixChain chain = cache_.StartChain({salt});
     cache_.Publish(chain, ids, *table, 0, static_cast<int32_t>(ids.size()) / 4);
     return table;
   }
   PrefixMatch Find(const Ids& ids, const std::string& salt = "t") {
-    PrefixChain chain = cache_.StartChain(salt);
+    PrefixChain chain = cache_.StartChain({salt});
     return cache_.Find(chain, ids, static_cast<int32_t>(ids.size()));
   }
 
@@ -101,18 +101,18 @@ TEST_F(PrefixCacheTest, OtherSaltModelOrBeginningFindsNothing) {
 
   BlockPool pool(8, 4);
   const PrefixCache other(pool, "another model");
-  PrefixChain ours = cache_.StartChain("alice");
-  PrefixChain theirs = other.StartChain("alice");
+  PrefixChain ours = cache_.StartChain({"alice"});
+  PrefixChain theirs = other.StartChain({"alice"});
   EXPECT_NE(ours.Before(0, {}), theirs.Before(0, {}));
 }
 
 TEST_F(PrefixCacheTest, SaltAndModelDoNotRunTogether) {
   BlockPool pool(1, 4);
   const PrefixCache a(pool, "bc");
-  const Sha256Digest of_a = a.StartChain("a").Before(0, {});
+  const Sha256Digest of_a = a.StartChain({"a"}).Before(0, {});
   BlockPool second(1, 4);
   const PrefixCache b(second, "c");
-  EXPECT_NE(of_a, b.StartChain("ab").Before(0, {}));
+  EXPECT_NE(of_a, b.StartChain({"ab"}).Before(0, {}));
 }
 
 TEST_F(PrefixCacheTest, EndOfTheOldestPrefixIsEvictedFirst) {
@@ -213,7 +213,7 @@ TEST(PrefixCacheRandomTest, MatchesHoldTheTokensThatWereAskedFor) {
     Ids ids(1 + random() % 20);
     for (int32_t& id : ids) id = random() % 2;
     const int32_t count = static_cast<int32_t>(ids.size());
-    PrefixChain chain = cache.StartChain(tenant);
+    PrefixChain chain = cache.StartChain({tenant});
     const PrefixMatch match = cache.Find(chain, ids, count - 1);
     const int32_t matched = static_cast<int32_t>(match.blocks.size());
     ASSERT_LT(matched * 3 + match.part_positions, count);
@@ -250,6 +250,117 @@ TEST(PrefixCacheRandomTest, MatchesHoldTheTokensThatWereAskedFor) {
   EXPECT_GT(whole, 1000);
   EXPECT_GT(parts, 1000);
   EXPECT_GT(cache.evictions(), 1000);
+}
+
+// A pool of which four blocks may be warm.
+class PublicPrefixTest : public ::testing::Test {
+ protected:
+  PrefixChain Chain(const std::string& tenant, int32_t public_tokens) {
+    return cache_.StartChain({tenant, public_tokens});
+  }
+  // A sequence that computed `ids`, published them and ended.
+  void Compute(const Ids& ids, const std::string& tenant,
+               int32_t public_tokens) {
+    BlockTable table(pool_);
+    PrefixChain chain = Chain(tenant, public_tokens);
+    const PrefixMatch match =
+        cache_.Find(chain, ids, static_cast<int32_t>(ids.size()));
+    ASSERT_EQ(match.part_positions, 0);
+    std::vector<BlockCopy> copies;
+    table.StartWith(match, copies);
+    cache_.Touch(chain, match);
+    ASSERT_TRUE(table.Grow(static_cast<int64_t>(ids.size())));
+    cache_.Publish(chain, ids, table, 0, static_cast<int32_t>(ids.size()) / 4);
+  }
+  int32_t Found(const Ids& ids, const std::string& tenant,
+                int32_t public_tokens) {
+    PrefixChain chain = Chain(tenant, public_tokens);
+    const PrefixMatch match =
+        cache_.Find(chain, ids, static_cast<int32_t>(ids.size()));
+    return static_cast<int32_t>(match.blocks.size()) * 4 + match.part_positions;
+  }
+  // Takes every block that can be had, and gives them back.
+  int32_t TakeAll() {
+    std::vector<BlockRef> taken;
+    while (auto block = pool_.Allocate()) taken.push_back(*std::move(block));
+    return static_cast<int32_t>(taken.size());
+  }
+
+  BlockPool pool_{16, 4};
+  PrefixCache cache_{pool_, "model", 4};
+};
+
+TEST_F(PublicPrefixTest, TenantsShareItsWholeBlocksAndNothingBehind) {
+  const Ids ids = Counting(0, 20);
+  Compute(ids, "a", /*public_tokens=*/10);
+  EXPECT_EQ(Found(ids, "a", 10), 20);
+  EXPECT_EQ(Found(ids, "b", 10), 8);
+  EXPECT_EQ(Found(ids, "b", 0), 0);
+  EXPECT_EQ(Found(ids, "a", 0), 0);
+  // Less of it may be public to another, but no more.
+  EXPECT_EQ(Found(ids, "b", 4), 4);
+  EXPECT_EQ(Found(ids, "b", 20), 8);
+}
+
+TEST_F(PublicPrefixTest, PublicPrefixWithinABlockIsTheTenantsOwn) {
+  const Ids ids = Counting(0, 8);
+  Compute(ids, "a", /*public_tokens=*/3);
+  EXPECT_EQ(Found(ids, "a", 3), 8);
+  EXPECT_EQ(Found(ids, "b", 3), 0);
+}
+
+TEST_F(PublicPrefixTest, NamelessTenantIsNotThePublic) {
+  const Ids ids = Counting(0, 8);
+  Compute(ids, "", 0);
+  EXPECT_EQ(Found(ids, "b", 8), 0);
+  Compute(Counting(20, 8), "b", 8);
+  EXPECT_EQ(Found(Counting(20, 8), "", 0), 0);
+}
+
+TEST_F(PublicPrefixTest, PublicBlocksStayWhenAllOthersAreTaken) {
+  Compute(Counting(0, 20), "a", /*public_tokens=*/8);
+  EXPECT_EQ(pool_.counts().cached, 5);
+  EXPECT_EQ(pool_.counts().warm, 2);
+  EXPECT_EQ(pool_.available(), 14);
+  EXPECT_EQ(TakeAll(), 14);
+  EXPECT_EQ(Found(Counting(0, 20), "b", 8), 8);
+  EXPECT_TRUE(cache_.CoolAll());
+  EXPECT_FALSE(cache_.CoolAll());
+  EXPECT_EQ(TakeAll(), 16);
+  EXPECT_EQ(Found(Counting(0, 20), "b", 8), 0);
+}
+
+TEST_F(PublicPrefixTest, WarmBlocksAreBoundedAndTheLastUsedStay) {
+  Compute(Counting(0, 8), "a", 8);
+  Compute(Counting(100, 8), "a", 8);
+  EXPECT_EQ(pool_.counts().warm, 4);
+  // The first is used once more, so the second gives way to the third.
+  Compute(Counting(0, 8), "b", 8);
+  Compute(Counting(200, 8), "a", 8);
+  EXPECT_EQ(pool_.counts().warm, 4);
+  EXPECT_EQ(TakeAll(), 12);
+  EXPECT_EQ(Found(Counting(0, 8), "c", 8), 8);
+  EXPECT_EQ(Found(Counting(100, 8), "c", 8), 0);
+  EXPECT_EQ(Found(Counting(200, 8), "c", 8), 8);
+}
+
+TEST_F(PublicPrefixTest, OfATooLongOneTheBeginningStays) {
+  Compute(Counting(0, 40), "a", 40);
+  EXPECT_EQ(pool_.counts().warm, 4);
+  TakeAll();
+  EXPECT_EQ(Found(Counting(0, 40), "b", 40), 16);
+}
+
+TEST_F(PublicPrefixTest, WithdrawnBlocksAreNotWarm) {
+  BlockTable table(pool_);
+  ASSERT_TRUE(table.Grow(8));
+  PrefixChain chain = Chain("a", 8);
+  cache_.Publish(chain, Counting(0, 8), table, 0, 2);
+  EXPECT_EQ(pool_.counts().warm, 0);  // held, so not at rest
+  cache_.Withdraw(table);
+  table.Clear();
+  EXPECT_EQ(pool_.counts().free, 16);
+  EXPECT_FALSE(cache_.CoolAll());
 }
 
 }  // namespace

@@ -6,23 +6,31 @@
 #include "services/generator/scheduler/scheduling_order.h"
 
 namespace sluice::generator {
+namespace {
+
+ChainSalt SaltOf(const Request& request) {
+  return {request.tenant(), request.public_prefix_tokens()};
+}
+
+}  // namespace
 
 KvAllocator::KvAllocator(const SchedulerOptions& options,
                          const SchedulerModel& model)
     : max_preemptions_(options.max_preemptions),
       prefix_cache_(options.prefix_cache),
       pool_(model.block_count, model.block_size),
-      cache_(pool_, model.fingerprint) {}
+      cache_(pool_, model.fingerprint,
+             std::min(options.max_warm_blocks, model.block_count / 4)) {}
 
 void KvAllocator::Enter(Sequence& sequence) const {
   const Request& request = sequence.request->request;
   if (!prefix_cache_ || request.bypass_prefix_cache()) return;
-  sequence.chain = cache_.StartChain(request.tenant());
+  sequence.chain = cache_.StartChain(SaltOf(request));
 }
 
 int32_t KvAllocator::CountCached(const Request& request) const {
   if (!prefix_cache_ || request.bypass_prefix_cache()) return 0;
-  PrefixChain chain = cache_.StartChain(request.tenant());
+  PrefixChain chain = cache_.StartChain(SaltOf(request));
   return TokensOf(
       cache_.Find(chain, request.prompt(), request.prompt_tokens() - 1));
 }
@@ -46,6 +54,7 @@ bool KvAllocator::Take(Sequence& sequence, int32_t margin,
                  "available blocks can be taken");
   } else {
     sequence.blocks.StartWith(match, copies);
+    if (sequence.chain.has_value()) cache_.Touch(*sequence.chain, match);
     CountPrefix(*sequence.request, cached);
   }
   sequence.computed = shared;

@@ -46,6 +46,10 @@ class KvAllocator {
   // Nobody shall find what the sequence computed.
   void Withdraw(Sequence& sequence) { cache_.Withdraw(sequence.blocks); }
 
+  // Gives up the warm blocks, for one that cannot run beside them. False when
+  // there are none.
+  bool CoolAll() { return cache_.CoolAll(); }
+
   BlockPool& pool() { return pool_; }
   const BlockPool& pool() const { return pool_; }
   PrefixCounts counts() const;

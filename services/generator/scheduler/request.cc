@@ -71,6 +71,13 @@ absl::Status CheckPrompt(const RequestFields& fields,
                    absl::StrCat(most, " tokens")),
         kReasonContextLengthExceeded);
   }
+  const int32_t public_tokens = fields.public_prefix_tokens;
+  if (public_tokens < 0 ||
+      static_cast<size_t>(public_tokens) > fields.prompt_ids.size()) {
+    return FieldError("public_prefix_tokens", "out of range",
+                      absl::StrCat(public_tokens),
+                      absl::StrCat("0 to ", fields.prompt_ids.size()));
+  }
   return CheckIds("prompt_ids", fields.prompt_ids, limits.vocabulary_size);
 }
 

@@ -48,6 +48,8 @@ struct RequestFields {
   uint64_t drawn_seed = 0;  // used when params name no seed
   // Takes nothing from the prefix cache and leaves nothing in it.
   bool bypass_prefix_cache = false;
+  // Leading ids of the prompt that all tenants share, as the operator declared.
+  int32_t public_prefix_tokens = 0;
 };
 
 // What a model allows.
@@ -79,6 +81,7 @@ class Request {
   }
   int32_t n() const { return fields_.n; }
   bool bypass_prefix_cache() const { return fields_.bypass_prefix_cache; }
+  int32_t public_prefix_tokens() const { return fields_.public_prefix_tokens; }
   const std::vector<int32_t>& prompt() const { return fields_.prompt_ids; }
   int32_t prompt_tokens() const {
     return static_cast<int32_t>(fields_.prompt_ids.size());

@@ -248,7 +248,10 @@ bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
   while (!kv_.Take(sequence, static_cast<int32_t>(running_.size()),
                    step_.plan.copies)) {
     Sequence* victim = PickVictim(running_, /*paused_only=*/true);
-    if (victim == nullptr) return false;
+    if (victim == nullptr) {
+      if (AnyCanRun() || !kv_.CoolAll()) return false;
+      continue;
+    }
     Preempt(*victim);
     DropOthers(running_, State::kRunning);
   }
@@ -259,6 +262,12 @@ bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
   running_.push_back(&sequence);
   MarkStarted(*sequence.request, now);
   return true;
+}
+
+bool Scheduler::AnyCanRun() const {
+  return std::any_of(running_.begin(), running_.end(), [](const Sequence* s) {
+    return s->state == State::kRunning && !s->request->paused;
+  });
 }
 
 bool Scheduler::GrowByPreempting(Sequence& sequence) {

@@ -142,6 +142,7 @@ class Scheduler {
   // The first in order that may be admitted; null when there is none.
   Sequence* NextWaiting() const;
   bool AdmitOne(Sequence& sequence, Nanos now);
+  bool AnyCanRun() const;
   bool GrowByPreempting(Sequence& sequence);
   void Preempt(Sequence& sequence);
   void AddRows(Sequence& sequence, int32_t rows);

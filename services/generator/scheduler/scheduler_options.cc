@@ -31,6 +31,7 @@ absl::Status CheckOptions(const SchedulerOptions& options) {
       CheckAtLeast("queue_timeout_ms", options.queue_timeout_ms, 0));
   RETURN_IF_ERROR(CheckAtLeast("first_token_timeout_ms",
                                options.first_token_timeout_ms, 0));
+  RETURN_IF_ERROR(CheckAtLeast("max_warm_blocks", options.max_warm_blocks, 0));
   return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
 }
 

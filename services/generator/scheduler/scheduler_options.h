@@ -33,6 +33,9 @@ struct SchedulerOptions {
   // Keeps the blocks of ended sequences for requests of the same tenant that
   // begin with the same tokens, until others need them.
   bool prefix_cache = true;
+  // Blocks of public prefixes that are kept although others need blocks; at
+  // most a quarter of the pool, and none when a request needs all of it.
+  int32_t max_warm_blocks = 256;
 };
 
 // Errors: INVALID_ARGUMENT "field: what, got, limit".

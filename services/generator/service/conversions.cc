@@ -110,6 +110,7 @@ absl::StatusOr<RequestFields> ToFields(const v1::GenerateRequest& message) {
   if (message.has_first_token_timeout_ms()) {
     fields.first_token_timeout_ms = message.first_token_timeout_ms();
   }
+  fields.public_prefix_tokens = message.public_prefix_tokens();
   fields.bypass_prefix_cache = message.bypass_prefix_cache();
   return fields;
 }
@@ -189,6 +190,7 @@ v1::GetModelInfoResponse ToProto(const ServedModel& model) {
   message.add_features("resume");
   message.add_features("bypass_prefix_cache");
   message.add_features("request_timeouts");
+  message.add_features("public_prefix");
   message.set_started_at(model.started_at_unix_seconds);
   return message;
 }
