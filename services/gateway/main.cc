@@ -14,6 +14,7 @@
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/concurrency/stop_signal.h"
+#include "common/concurrency/ticker.h"
 #include "common/http/http_server.h"
 #include "common/http/ops_server.h"
 #include "common/http/service_process.h"
@@ -28,7 +29,6 @@
 #include "services/gateway/metrics.h"
 #include "services/gateway/pipeline/pipeline.h"
 #include "services/gateway/presets/presets.h"
-#include "services/gateway/ticker.h"
 #include "services/gateway/web/web_routes.h"
 
 namespace sluice::gateway {

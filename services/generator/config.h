@@ -17,7 +17,10 @@ struct Config {
   std::string model_name;  // empty: the last part of the directory
   std::string ops_listen = "127.0.0.1:9052";
   std::string reference;  // "flags" or "metrics": print the page and exit
-  RpcServerOptions rpc = {.listen = "127.0.0.1:50052"};
+  // A Gateway has all its streams on one connection: the queue refuses, not
+  // HTTP/2.
+  RpcServerOptions rpc = {.listen = "127.0.0.1:50052",
+                          .max_concurrent_streams = 16'384};
   BackendOptions backend;
   EngineOptions engine;
   std::string engine_trace;  // file; empty: none

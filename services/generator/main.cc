@@ -13,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/base/status_macros.h"
 #include "common/concurrency/stop_signal.h"
+#include "common/concurrency/ticker.h"
 #include "common/http/ops_server.h"
 #include "common/http/service_process.h"
 #include "common/rpc/rpc_server.h"
@@ -50,6 +51,31 @@ absl::Status Readiness(const Engine& engine) {
   }
   return engine.Healthy();
 }
+
+constexpr Nanos kHealthPeriod = 100 * kNanosPerMilli;
+
+// A hung engine is not sent requests, and gets them again when it goes on.
+class HealthReport {
+ public:
+  // Both must outlive it.
+  HealthReport(const Engine& engine, RpcServer& rpc)
+      : engine_(engine),
+        rpc_(rpc),
+        ticker_(kHealthPeriod, [this] { Tell(); }) {}
+
+ private:
+  void Tell() {
+    const bool healthy = engine_.Healthy().ok();
+    if (healthy == serving_) return;
+    serving_ = healthy;
+    rpc_.SetServing(healthy);
+  }
+
+  const Engine& engine_;
+  RpcServer& rpc_;
+  bool serving_ = false;  // the ticker's own
+  const Ticker ticker_;
+};
 
 // Parts are declared in the order in which they may be torn down in reverse.
 absl::Status Serve(const Config& config, StopSignal& stop) {
@@ -91,7 +117,7 @@ absl::Status Serve(const Config& config, StopSignal& stop) {
                                     {v1::GeneratorService::service_full_name(),
                                      model.served.name},
                                     &metrics));
-  rpc->SetServing(true);
+  const HealthReport health(engine, *rpc);
   return RunUntilStopped({.rpc = rpc.get(),
                           .ops = ops.get(),
                           .on_drain = [&engine] { engine.Drain(); }},

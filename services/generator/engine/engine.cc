@@ -13,6 +13,9 @@ namespace {
 
 // Rests at most this long; everything that matters wakes it earlier.
 constexpr Nanos kLongestRest = 3600 * kNanosPerSecond;
+// Nobody knows yet how long a step of this model takes here.
+constexpr Nanos kFirstStepLimit = 60 * kNanosPerSecond;
+constexpr Nanos kStallSteps = 20;
 
 absl::Status DrainingError() {
   return WithReason(absl::UnavailableError("generator: draining"),
@@ -60,12 +63,24 @@ absl::Status Engine::Healthy() const {
   const Nanos beat = beat_.load();
   if (beat == 0) return absl::OkStatus();
   const Nanos since = parts_.clock.Now() - beat;
-  if (since <= options_.stall_limit_ms * kNanosPerMilli) {
-    return absl::OkStatus();
-  }
+  const Nanos limit = StallLimit();
+  if (since <= limit) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat("engine: no step, got ", since / kNanosPerMilli,
-                   " ms, limit ", options_.stall_limit_ms, " ms"));
+                   " ms, limit ", limit / kNanosPerMilli, " ms"));
+}
+
+Nanos Engine::StallLimit() const {
+  const Nanos floor = options_.stall_limit_ms * kNanosPerMilli;
+  const Nanos expected = expected_step_.load();
+  if (expected == 0) return std::max(floor, kFirstStepLimit);
+  return std::max(floor, kStallSteps * expected);
+}
+
+// The longest of late: rises at once, falls by an eighth a step.
+void Engine::NoteStep(Nanos elapsed) {
+  const Nanos expected = expected_step_.load();
+  expected_step_.store(std::max({elapsed, expected - expected / 8, Nanos{1}}));
 }
 
 void Engine::Loop() {
@@ -80,12 +95,14 @@ void Engine::Loop() {
       submissions =
           mailbox_.WaitAndDrain(std::clamp<Nanos>(rest, 0, kLongestRest));
     }
-    beat_.store(parts_.clock.Now());
+    const Nanos began = parts_.clock.Now();
+    beat_.store(began);
     for (Submission& submission : submissions) {
       gate_.Leave(submission.request);
       core_.Submit(std::move(submission));
     }
     ran = core_.Step();
+    if (ran) NoteStep(parts_.clock.Now() - began);
   }
   const absl::Status end = DrainingError();
   for (Submission& submission : mailbox_.DrainAll()) {

@@ -38,16 +38,19 @@ class Engine {
   bool draining() const { return draining_.load(); }
 
   // A busy engine makes steps. Errors: UNAVAILABLE when it has not for longer
-  // than stall_limit_ms.
+  // than stall_limit_ms and twenty steps; the first step may take a minute.
   absl::Status Healthy() const;
 
  private:
   void Loop();
+  void NoteStep(Nanos elapsed);
+  Nanos StallLimit() const;
 
   const EngineOptions options_;
   EngineParts parts_;
   std::atomic<bool> draining_ = false;
-  std::atomic<Nanos> beat_ = 0;  // the loop came round, 0: it rests
+  std::atomic<Nanos> beat_ = 0;           // the loop came round, 0: it rests
+  std::atomic<Nanos> expected_step_ = 0;  // 0: none was made yet
   Mailbox<Submission> mailbox_;
   AdmissionGate gate_;
   EngineCore core_;  // engine thread only

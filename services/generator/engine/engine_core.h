@@ -36,8 +36,9 @@ struct EngineOptions {
   int32_t alive_interval_ms = 800;
   // A reader whose outbox is full this long loses its request.
   int32_t slow_reader_timeout_ms = 30'000;
-  // A busy engine without a finished step for this long is unhealthy.
-  int32_t stall_limit_ms = 60'000;
+  // A busy engine without a finished step for this long, and for twenty times
+  // as long as its steps take, is unhealthy.
+  int32_t stall_limit_ms = 10'000;
 };
 
 // Errors: INVALID_ARGUMENT "field: what, got, limit".

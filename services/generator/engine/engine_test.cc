@@ -241,5 +241,59 @@ TEST_F(EngineOnFakeClockTest, RestingEngineIsHealthyAndAStuckOneIsNot) {
   EXPECT_TRUE(reader.ReadToEnd(*outbox).second.ok());
 }
 
+// Each step takes as long as the test says.
+class PacedRunner : public HashRunner {
+ public:
+  using HashRunner::HashRunner;
+  absl::StatusOr<LogitsView> Run(const StepPlan& plan) override {
+    clock->Advance(step);
+    if (stuck_at-- == 0) {
+      entered.Notify();
+      gate.WaitForNotification();
+    }
+    return HashRunner::Run(plan);
+  }
+  FakeClock* clock = nullptr;
+  Nanos step = 0;
+  int stuck_at = 0;
+  absl::Notification entered;
+  absl::Notification gate;
+};
+
+TEST_F(EngineOnFakeClockTest, TheStallLimitFollowsTheTimeOfASlowStep) {
+  fake_clock_.Advance(1);  // 0 means rest
+  PacedRunner& runner = Start<PacedRunner>();
+  runner.clock = &fake_clock_;
+  runner.step = 2 * kNanosPerSecond;
+  runner.stuck_at = 3;
+  Reader reader;
+  const auto outbox = *engine_->Submit(Make("a", 3, 8), reader.on_ready());
+  runner.entered.WaitForNotification();
+  // 2 s of this step have passed, and 20 steps are 40 s.
+  fake_clock_.Advance(38 * kNanosPerSecond);
+  EXPECT_TRUE(engine_->Healthy().ok()) << engine_->Healthy();
+  fake_clock_.Advance(1);
+  EXPECT_EQ(engine_->Healthy().code(), absl::StatusCode::kUnavailable);
+  runner.gate.Notify();
+  EXPECT_TRUE(reader.ReadToEnd(*outbox).second.ok());
+}
+
+TEST_F(EngineOnFakeClockTest, FastStepsLeaveTheFloorOfTheStallLimit) {
+  fake_clock_.Advance(1);
+  PacedRunner& runner = Start<PacedRunner>();
+  runner.clock = &fake_clock_;
+  runner.step = kNanosPerMilli;
+  runner.stuck_at = 3;
+  Reader reader;
+  const auto outbox = *engine_->Submit(Make("a", 3, 8), reader.on_ready());
+  runner.entered.WaitForNotification();
+  fake_clock_.Advance(9'999 * kNanosPerMilli);
+  EXPECT_TRUE(engine_->Healthy().ok()) << engine_->Healthy();
+  fake_clock_.Advance(1);
+  EXPECT_EQ(engine_->Healthy().code(), absl::StatusCode::kUnavailable);
+  runner.gate.Notify();
+  EXPECT_TRUE(reader.ReadToEnd(*outbox).second.ok());
+}
+
 }  // namespace
 }  // namespace sluice::generator

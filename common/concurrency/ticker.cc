@@ -1,10 +1,10 @@
-#include "services/gateway/ticker.h"
+#include "common/concurrency/ticker.h"
 
 #include <utility>
 
 #include "absl/time/time.h"
 
-namespace sluice::gateway {
+namespace sluice {
 
 Ticker::Ticker(Nanos period, std::function<void()> tick)
     : period_(period),
@@ -30,4 +30,4 @@ void Ticker::Run() {
   }
 }
 
-}  // namespace sluice::gateway
+}  // namespace sluice

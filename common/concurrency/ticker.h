@@ -7,7 +7,7 @@
 #include "common/base/clock.h"
 #include "common/concurrency/named_thread.h"
 
-namespace sluice::gateway {
+namespace sluice {
 
 // Calls a function at a steady pace on a thread of its own, until destroyed.
 // Threads: one owner.
@@ -29,4 +29,4 @@ class Ticker {
   NamedThread thread_;
 };
 
-}  // namespace sluice::gateway
+}  // namespace sluice
