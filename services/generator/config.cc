@@ -111,7 +111,8 @@ ABSL_FLAG(std::string, engine_trace, Config().engine_trace,
           "file that gets a JSON line for each step and each request that "
           "ended; empty: none");
 ABSL_FLAG(int32_t, stall_limit_ms, EngineOptions().stall_limit_ms,
-          "time without a step after which a busy engine is unhealthy");
+          "time without a step after which a busy engine is unhealthy; where "
+          "steps are slow, twenty of them");
 
 namespace sluice::generator {
 namespace {
