@@ -62,7 +62,8 @@ ABSL_FLAG(int64_t, kv_cache_bytes, NativeRunnerOptions().kv_cache_bytes,
 ABSL_FLAG(int64_t, kv_cache_tokens, BackendOptions().kv_cache_tokens,
           "positions of the KV cache; 0: as many as --kv_cache_bytes hold");
 ABSL_FLAG(std::string, kv_format, NativeRunnerOptions().kv_format,
-          "stored format of keys and values: bf16 or f32 (torch: always f32)");
+          "stored format of keys and values: bf16, f32 or int8 (torch: always "
+          "f32)");
 ABSL_FLAG(int32_t, block_size, NativeRunnerOptions().block_size,
           "positions of a KV block, a multiple of 16");
 ABSL_FLAG(int32_t, threads, NativeRunnerOptions().threads,

@@ -16,12 +16,24 @@ float ElementAt(KvFormat format, const uint8_t* base, int64_t index) {
   if (format == KvFormat::kF32) {
     return reinterpret_cast<const float*>(base)[index];
   }
+  if (format == KvFormat::kInt8) {
+    return static_cast<float>(reinterpret_cast<const int8_t*>(base)[index]);
+  }
   return Bf16ToFloat(reinterpret_cast<const uint16_t*>(base)[index]);
 }
 
 const uint8_t* BlockOf(const KvHeadView& kv, int32_t position) {
   const int32_t block = kv.block_table[position / kv.layout.block_size];
   return kv.base + block * kv.block_stride;
+}
+
+// Of a position's key (which = 0) or value (1).
+float ScaleOf(const KvHeadView& kv, int32_t position, int32_t which) {
+  const KvLayout& layout = kv.layout;
+  if (layout.format != KvFormat::kInt8) return 1.0f;
+  const auto* scales = reinterpret_cast<const float*>(BlockOf(kv, position) +
+                                                      layout.scale_offset());
+  return scales[which * layout.block_size + position % layout.block_size];
 }
 
 float Score(const KvHeadView& kv, int32_t position, const float* q) {
@@ -35,7 +47,7 @@ float Score(const KvHeadView& kv, int32_t position, const float* q) {
     const int64_t index = group_start + d * kKeyGroup + slot % kKeyGroup;
     sum = std::fma(q[d], ElementAt(layout.format, keys, index), sum);
   }
-  return sum;
+  return sum * ScaleOf(kv, position, 0);
 }
 
 void AddValue(const KvHeadView& kv, int32_t position, float weight,
@@ -43,6 +55,7 @@ void AddValue(const KvHeadView& kv, int32_t position, float weight,
   const KvLayout& layout = kv.layout;
   const int32_t slot = position % layout.block_size;
   const uint8_t* values = BlockOf(kv, position) + layout.value_offset();
+  weight *= ScaleOf(kv, position, 1);
   for (int32_t d = 0; d < layout.head_dim; ++d) {
     const int64_t index = slot * layout.value_stride() + d;
     sums[d] =

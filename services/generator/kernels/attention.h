@@ -20,17 +20,21 @@ inline constexpr int32_t kKeyGroup = 16;
 // Values of a position are padded to a multiple of 16 numbers.
 inline constexpr int32_t kValueAlign = 16;
 
-enum class KvFormat : int32_t { kF32, kBf16 };
+// kInt8: numbers of one key (or value) share a float32 scale, the largest
+// magnitude / 127; a score is multiplied by its key's scale, a weight by its
+// value's, once each, before it is used.
+enum class KvFormat : int32_t { kF32, kBf16, kInt8 };
 
-// How one KV head lies in one block: keys
-// [block_size / 16][head_dim][16], then values [block_size][padded head_dim].
+// How one KV head lies in one block: keys [block_size / 16][head_dim][16], then
+// values [block_size][padded head_dim], then with kInt8 the scales of the keys
+// [block_size] and of the values [block_size].
 struct KvLayout {
   KvFormat format = KvFormat::kF32;
   int32_t block_size = 0;  // positions, a multiple of 16
   int32_t head_dim = 0;    // even
 
   constexpr int64_t element_bytes() const {
-    return format == KvFormat::kF32 ? 4 : 2;
+    return format == KvFormat::kF32 ? 4 : format == KvFormat::kBf16 ? 2 : 1;
   }
   constexpr int64_t value_stride() const {  // elements
     return (head_dim + kValueAlign - 1) / kValueAlign * kValueAlign;
@@ -39,8 +43,12 @@ struct KvLayout {
     const int64_t bytes = element_bytes() * block_size * head_dim;
     return (bytes + 63) / 64 * 64;
   }
-  constexpr int64_t head_bytes() const {
+  constexpr int64_t scale_offset() const {  // bytes, a multiple of 64
     return value_offset() + element_bytes() * block_size * value_stride();
+  }
+  constexpr int64_t head_bytes() const {
+    const int64_t scales = format == KvFormat::kInt8 ? 2 : 0;
+    return scale_offset() + scales * int64_t{sizeof(float)} * block_size;
   }
 };
 

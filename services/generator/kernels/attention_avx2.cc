@@ -44,6 +44,13 @@ inline Wide Mul(const Wide& a, __m256 b) {
   return {_mm256_mul_ps(a.low, b), _mm256_mul_ps(a.high, b)};
 }
 
+inline Wide Load16(const int8_t* from) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+          _mm256_cvtepi32_ps(
+              _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
+}
+
 // The operations of ExpScalar, in its order.
 inline __m256 Exp(__m256 x) {
   x = _mm256_max_ps(_mm256_set1_ps(-87.0f), x);
@@ -89,6 +96,8 @@ template <typename Element>
 struct TileView {
   const Element* keys[kGroups];
   const Element* values[kGroups];
+  const float* key_scales[kGroups];  // with 8-bit elements
+  const float* value_scales[kGroups];
   int32_t groups;
 };
 
@@ -107,6 +116,9 @@ TileView<Element> ViewTile(const KvHeadView& kv, int32_t begin, int32_t count) {
                    static_cast<int64_t>(slot) * layout.head_dim;
     view.values[g] = reinterpret_cast<const Element*>(base + value_offset) +
                      slot * layout.value_stride();
+    view.key_scales[g] =
+        reinterpret_cast<const float*>(base + layout.scale_offset()) + slot;
+    view.value_scales[g] = view.key_scales[g] + layout.block_size;
   }
   return view;
 }
@@ -236,6 +248,20 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
   }
 }
 
+// Multiplies scores or weights by the scales of their positions.
+template <int kRows>
+void Rescale(const float* const* scales, int32_t groups, State& state) {
+  for (int r = 0; r < kRows; ++r) {
+    for (int32_t g = 0; g < groups; ++g) {
+      float* to = &state.weights[r][g * kKeyGroup];
+      for (int i = 0; i < kKeyGroup; i += 8) {
+        _mm256_store_ps(to + i, _mm256_mul_ps(_mm256_load_ps(to + i),
+                                              _mm256_loadu_ps(scales[g] + i)));
+      }
+    }
+  }
+}
+
 template <int kRows, typename Element>
 void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
                 State& state) {
@@ -243,12 +269,18 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
   const TileView<Element> tile = ViewTile<Element>(
       kv, begin, left < kAttentionTile ? left : kAttentionTile);
   Score<kRows>(tile, kv.layout.head_dim, state);
+  if (sizeof(Element) == 1) {
+    Rescale<kRows>(tile.key_scales, tile.groups, state);
+  }
   float rescale[kRows];
   int32_t counts[kRows];
   for (int r = 0; r < kRows; ++r) {
     const int32_t seen = state.length[r] - begin;
     counts[r] = seen < 0 ? 0 : (seen < kAttentionTile ? seen : kAttentionTile);
     rescale[r] = counts[r] == 0 ? 1.0f : Softmax(r, counts[r], state);
+  }
+  if (sizeof(Element) == 1) {
+    Rescale<kRows>(tile.value_scales, tile.groups, state);
   }
   const int64_t stride = kv.layout.value_stride();
   constexpr int kUnits = UnitsFor(kRows);
@@ -315,8 +347,10 @@ void AttentionAvx2(const AttentionCall& call, int32_t vector_begin,
                    int32_t vector_end) {
   if (call.kv.layout.format == KvFormat::kF32) {
     Attend<float>(call, vector_begin, vector_end);
-  } else {
+  } else if (call.kv.layout.format == KvFormat::kBf16) {
     Attend<uint16_t>(call, vector_begin, vector_end);
+  } else {
+    Attend<int8_t>(call, vector_begin, vector_end);
   }
 }
 

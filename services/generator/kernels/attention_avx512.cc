@@ -23,6 +23,11 @@ inline __m512 Load16(const uint16_t* from) {
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
 
+inline __m512 Load16(const int8_t* from) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+
 // The operations of ExpScalar, in its order.
 inline __m512 Exp(__m512 x) {
   x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);
@@ -80,6 +85,8 @@ template <typename Element>
 struct TileView {
   const Element* keys[kGroups];
   const Element* values[kGroups];
+  const float* key_scales[kGroups];  // with 8-bit elements
+  const float* value_scales[kGroups];
   int32_t groups;
 };
 
@@ -98,6 +105,9 @@ TileView<Element> ViewTile(const KvHeadView& kv, int32_t begin, int32_t count) {
                    static_cast<int64_t>(slot) * layout.head_dim;
     view.values[g] = reinterpret_cast<const Element*>(base + value_offset) +
                      slot * layout.value_stride();
+    view.key_scales[g] =
+        reinterpret_cast<const float*>(base + layout.scale_offset()) + slot;
+    view.value_scales[g] = view.key_scales[g] + layout.block_size;
   }
   return view;
 }
@@ -232,6 +242,18 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
   }
 }
 
+// Multiplies scores or weights by the scales of their positions.
+template <int kRows>
+void Rescale(const float* const* scales, int32_t groups, State& state) {
+  for (int r = 0; r < kRows; ++r) {
+    for (int32_t g = 0; g < groups; ++g) {
+      float* to = &state.weights[r][g * kKeyGroup];
+      _mm512_store_ps(
+          to, _mm512_mul_ps(_mm512_load_ps(to), _mm512_loadu_ps(scales[g])));
+    }
+  }
+}
+
 template <int kRows, typename Element>
 void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
                 State& state) {
@@ -239,12 +261,18 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
   const TileView<Element> tile = ViewTile<Element>(
       kv, begin, left < kAttentionTile ? left : kAttentionTile);
   Score<kRows>(tile, kv.layout.head_dim, state);
+  if (sizeof(Element) == 1) {
+    Rescale<kRows>(tile.key_scales, tile.groups, state);
+  }
   float rescale[kRows];
   int32_t counts[kRows];
   for (int r = 0; r < kRows; ++r) {
     const int32_t seen = state.length[r] - begin;
     counts[r] = seen < 0 ? 0 : (seen < kAttentionTile ? seen : kAttentionTile);
     rescale[r] = counts[r] == 0 ? 1.0f : Softmax(r, counts[r], state);
+  }
+  if (sizeof(Element) == 1) {
+    Rescale<kRows>(tile.value_scales, tile.groups, state);
   }
   const int64_t stride = kv.layout.value_stride();
   int32_t d = 0;
@@ -310,8 +338,10 @@ void AttentionAvx512(const AttentionCall& call, int32_t vector_begin,
                      int32_t vector_end) {
   if (call.kv.layout.format == KvFormat::kF32) {
     Attend<float>(call, vector_begin, vector_end);
-  } else {
+  } else if (call.kv.layout.format == KvFormat::kBf16) {
     Attend<uint16_t>(call, vector_begin, vector_end);
+  } else {
+    Attend<int8_t>(call, vector_begin, vector_end);
   }
 }
 

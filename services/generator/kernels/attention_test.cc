@@ -48,10 +48,19 @@ struct Cache {
     }
   }
 
-  double Stored(float value) const {
-    return view.layout.format == KvFormat::kF32
-               ? value
-               : Bf16ToFloat(FloatToBf16(value));
+  // Number i of a plain [positions, head_dim] array as it is stored.
+  double Stored(const std::vector<float>& plain, int32_t i) const {
+    const KvLayout& layout = view.layout;
+    if (layout.format == KvFormat::kF32) return plain[i];
+    if (layout.format == KvFormat::kBf16) {
+      return Bf16ToFloat(FloatToBf16(plain[i]));
+    }
+    const auto row = plain.begin() + i / layout.head_dim * layout.head_dim;
+    double largest = 0;
+    for (auto x = row; x != row + layout.head_dim; ++x) {
+      largest = std::max(largest, std::abs(double{*x}));
+    }
+    return std::nearbyint(plain[i] * (127 / largest)) * (largest / 127);
   }
 
   std::vector<float> keys, values;
@@ -68,7 +77,7 @@ std::vector<double> Naive(const Cache& cache, const float* q, int32_t length,
   double max = -std::numeric_limits<double>::infinity();
   for (int32_t p = 0; p < length; ++p) {
     for (int32_t d = 0; d < dim; ++d) {
-      scores[p] += scale * q[d] * cache.Stored(cache.keys[p * dim + d]);
+      scores[p] += scale * q[d] * cache.Stored(cache.keys, p * dim + d);
     }
     max = std::max(max, scores[p]);
   }
@@ -78,7 +87,7 @@ std::vector<double> Naive(const Cache& cache, const float* q, int32_t length,
     const double weight = std::exp(scores[p] - max);
     sum += weight;
     for (int32_t d = 0; d < dim; ++d) {
-      out[d] += weight * cache.Stored(cache.values[p * dim + d]);
+      out[d] += weight * cache.Stored(cache.values, p * dim + d);
     }
   }
   for (double& value : out) value /= sum;
@@ -219,17 +228,45 @@ TEST_P(AttentionTest, KvWriteStoresTheSameBytesAsTheScalarOne) {
   }
 }
 
+// Zero, tiny, huge and broken numbers among ordinary ones.
+TEST(KvWriteInt8, ScalesAndBytesOfEveryVariantAreTheScalarOnes) {
+  const int32_t dim = 20;
+  for (const CpuIsa isa : {CpuIsa::kAvx2, CpuIsa::kAvx512}) {
+    if (!CpuSupports(isa)) continue;
+    const KernelSet kernels = KernelsFor(isa);
+    const Cache ours(KvFormat::kInt8, 32, dim, 40, kernels);
+    const Cache oracle(KvFormat::kInt8, 32, dim, 40,
+                       KernelsFor(CpuIsa::kScalar));
+    for (int32_t p = 0; p < 12; ++p) {
+      auto key = RandomFloats(dim, 30 + p);
+      auto value = RandomFloats(dim, 60 + p);
+      const float factors[] = {0.0f, 1e-38f, 1e-30f, 1e30f, 1.0f, 1.0f};
+      for (float& x : key) x *= factors[p % 6];
+      for (float& x : value) x *= factors[(p + 1) % 6];
+      if (p == 4) key[17] = std::numeric_limits<float>::quiet_NaN();
+      if (p == 5) value[3] = -std::numeric_limits<float>::infinity();
+      kernels.kv_write(ours.view, p, key.data(), value.data());
+      KvWriteScalar(oracle.view, p, key.data(), value.data());
+    }
+    // All of a block counts: padding was never written.
+    EXPECT_EQ(0, std::memcmp(ours.memory.bytes(), oracle.memory.bytes(),
+                             ours.memory.size()));
+  }
+}
+
 std::string NameOf(
     const testing::TestParamInfo<std::tuple<CpuIsa, KvFormat>>& info) {
   return std::string(CpuIsaName(std::get<0>(info.param))) +
-         (std::get<1>(info.param) == KvFormat::kF32 ? "F32" : "Bf16");
+         (std::get<1>(info.param) == KvFormat::kF32    ? "F32"
+          : std::get<1>(info.param) == KvFormat::kBf16 ? "Bf16"
+                                                       : "Int8");
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, AttentionTest,
-    testing::Combine(testing::Values(CpuIsa::kScalar, CpuIsa::kAvx2,
-                                     CpuIsa::kAvx512),
-                     testing::Values(KvFormat::kF32, KvFormat::kBf16)),
+    testing::Combine(
+        testing::Values(CpuIsa::kScalar, CpuIsa::kAvx2, CpuIsa::kAvx512),
+        testing::Values(KvFormat::kF32, KvFormat::kBf16, KvFormat::kInt8)),
     NameOf);
 
 }  // namespace

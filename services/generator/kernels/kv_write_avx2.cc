@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "services/generator/kernels/kv_write.h"
+#include "services/generator/kernels/quantize_rows.h"
 
 namespace sluice::generator::kernels {
 namespace {
@@ -47,6 +48,44 @@ void WriteBf16(int32_t head_dim, const float* key, const float* value,
   }
 }
 
+// The bits of the largest magnitude: NaN and infinity are above all others.
+int32_t LargestBits(const float* x, int32_t count) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  __m256i largest = _mm256_setzero_si256();
+  for (int32_t d = 0; d < count; d += 8) {
+    const __m256i bits = _mm256_castps_si256(LoadPart(x + d, count - d));
+    largest = _mm256_max_epi32(largest, _mm256_and_si256(bits, magnitude));
+  }
+  __m128i half = _mm_max_epi32(_mm256_castsi256_si128(largest),
+                               _mm256_extracti128_si256(largest, 1));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+  return _mm_cvtsi128_si32(half);
+}
+
+// Fills out[stride * i]; returns the scale.
+float WriteInt8(const float* x, int32_t count, ptrdiff_t stride, int8_t* out) {
+  const int32_t bits = LargestBits(x, count);
+  const float largest =
+      _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(bits)));
+  const bool finite = bits < 0x7f800000;
+  const bool used = finite && largest >= kLeastActivation;
+  const __m256 inverse = _mm256_set1_ps(used ? 127.0f / largest : 0.0f);
+  for (int32_t d = 0; d < count; d += 8) {
+    alignas(32) int32_t rounded[8] = {};
+    if (used) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(rounded),
+                         _mm256_cvtps_epi32(_mm256_mul_ps(
+                             LoadPart(x + d, count - d), inverse)));
+    }
+    for (int32_t i = 0; i < 8 && d + i < count; ++i) {
+      out[(d + i) * stride] = static_cast<int8_t>(rounded[i]);
+    }
+  }
+  if (!finite) return __builtin_nanf("");
+  return used ? largest / 127.0f : 0.0f;
+}
+
 }  // namespace
 
 void KvWriteAvx2(const KvHeadView& kv, int32_t position, const float* key,
@@ -63,6 +102,15 @@ void KvWriteAvx2(const KvHeadView& kv, int32_t position, const float* key,
     WriteBf16(
         layout.head_dim, key, value, reinterpret_cast<uint16_t*>(base) + key_at,
         reinterpret_cast<uint16_t*>(base + layout.value_offset()) + value_at);
+    return;
+  }
+  if (layout.format == KvFormat::kInt8) {
+    float* scales = reinterpret_cast<float*>(base + layout.scale_offset());
+    scales[slot] = WriteInt8(key, layout.head_dim, kKeyGroup,
+                             reinterpret_cast<int8_t*>(base) + key_at);
+    scales[layout.block_size + slot] = WriteInt8(
+        value, layout.head_dim, 1,
+        reinterpret_cast<int8_t*>(base + layout.value_offset()) + value_at);
     return;
   }
   float* keys = reinterpret_cast<float*>(base) + key_at;

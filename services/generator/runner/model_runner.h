@@ -25,8 +25,8 @@ struct RunnerInfo {
   int64_t weight_bytes = 0;
   int threads = 1;
   std::string isa;            // "scalar", "avx2", "avx512", ...
-  std::string weight_format;  // "f32", "bf16", ...
-  std::string kv_format;      // "f32", "bf16"
+  std::string weight_format;  // "f32", "bf16", "int8g32", ...
+  std::string kv_format;      // "f32", "bf16", "int8"
   // Numerics version, backend, ISA, formats and model hash in one token:
   // runners of equal fingerprint give equal bits for equal sequences.
   std::string fingerprint;

@@ -55,8 +55,9 @@ absl::Status CheckOptions(const NativeRunnerOptions& options) {
 absl::StatusOr<kernels::KvFormat> ParseKvFormat(const std::string& name) {
   if (name == "f32") return kernels::KvFormat::kF32;
   if (name == "bf16") return kernels::KvFormat::kBf16;
+  if (name == "int8") return kernels::KvFormat::kInt8;
   return BadOption("kv_format", absl::StrCat("unknown format, got \"", name,
-                                             "\", supported: f32, bf16"));
+                                             "\", supported: f32, bf16, int8"));
 }
 
 absl::StatusOr<kernels::CpuIsa> ChooseIsa(const std::string& name) {

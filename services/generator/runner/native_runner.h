@@ -16,7 +16,7 @@ namespace sluice::generator {
 
 struct NativeRunnerOptions {
   QuantizeOptions quantize = {};
-  // Stored format of keys and values: "f32" or "bf16".
+  // Stored format of keys and values: "f32", "bf16" or "int8".
   std::string kv_format = "bf16";
   // Budget of the KV pool; memory is taken from the system as blocks are used.
   int64_t kv_cache_bytes = int64_t{1} << 30;

@@ -27,11 +27,13 @@ using Logits = std::vector<float>;
 struct Stored {
   const char* name;
   QuantizeOptions quantize;
+  const char* kv_format;
 };
-const Stored kStored[] = {{"Int8", {"int8", "int8", 32}},
-                          {"Int8Wide", {"int8", "int8", 128}},
-                          {"Int4", {"int4", "int8", 32}},
-                          {"Int4All", {"int4", "int4", 64}}};
+const Stored kStored[] = {{"Int8", {"int8", "int8", 32}, "f32"},
+                          {"Int8Wide", {"int8", "int8", 128}, "int8"},
+                          {"Int4", {"int4", "int8", 32}, "int8"},
+                          {"Int4All", {"int4", "int4", 64}, "f32"},
+                          {"KvInt8", {"none", "int8", 0}, "int8"}};
 
 std::unique_ptr<ModelRunner> Open(const std::string& directory,
                                   NativeRunnerOptions options) {
@@ -85,25 +87,26 @@ class QuantizedRunnerTest : public testing::TestWithParam<Stored> {
   NativeRunnerOptions Options() const {
     NativeRunnerOptions options;
     options.quantize = GetParam().quantize;
+    options.kv_format = GetParam().kv_format;
     return options;
   }
 
   TempDir directory_;
 };
 
-// The doubles round weights and activations as the backend does. What is left
-// is float32 rounding, until one number falls to the other side of a tie of
-// 8-bit activations: a step of 1/127 of its block's largest, which the layers
-// carry on. So all prompts come near, and most of them very near.
+// The doubles round weights, activations, keys and values as the backend does.
+// What is left is float32 rounding, until one number falls to the other side of
+// a tie of 8-bit activations: a step of 1/127 of its block's largest, which the
+// layers carry on. So all prompts come near, and most of them very near.
 TEST_P(QuantizedRunnerTest, AgreesWithTheSameQuantisationInDoubles) {
   NaiveOptions naive;
+  naive.kv_format = GetParam().kv_format;
   naive.formats = *ChooseFormats(GetParam().quantize, 0);
   int near = 0;
   for (uint32_t seed = 0; seed < 5; ++seed) {
     const auto ids = RandomIds(11, seed);
     const auto expected = NaiveLogits(directory_.path(), ids, naive).back();
     NativeRunnerOptions options = Options();
-    options.kv_format = "f32";
     options.cpu_isa = seed == 0 ? "scalar" : "auto";
     const Logits logits = RunAlone(*Open(directory_.path(), options), ids, 4);
     double error = 0, size = 0;
@@ -180,12 +183,16 @@ TEST_P(QuantizedRunnerTest, InfoAndFingerprintNameTheFormat) {
   auto runner = Open(directory_.path(), Options());
   const RunnerInfo& info = runner->info();
   const DecoderFormats formats = *ChooseFormats(GetParam().quantize, 0);
-  std::string name = QuantFormatName(*formats.layers);
-  if (formats.layers != formats.head) {
-    name += "-" + QuantFormatName(*formats.head);
+  std::string name = "f32";
+  if (formats.layers) {
+    name = QuantFormatName(*formats.layers);
+    if (formats.layers != formats.head) {
+      name += "-" + QuantFormatName(*formats.head);
+    }
   }
   EXPECT_EQ(info.weight_format, name);
-  EXPECT_THAT(info.fingerprint, HasSubstr("-w" + name + "-"));
+  EXPECT_THAT(info.fingerprint,
+              HasSubstr("-w" + name + "-kv" + GetParam().kv_format + "-"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, QuantizedRunnerTest,

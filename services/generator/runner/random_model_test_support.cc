@@ -125,17 +125,21 @@ class NaiveDecoder {
     if (!options_.formats.layers.has_value()) return x;
     constexpr size_t kBlock = kernels::kActivationBlock;
     for (size_t begin = 0; begin < x.size(); begin += kBlock) {
-      const size_t end = std::min(x.size(), begin + kBlock);
-      double largest = 0;
-      for (size_t i = begin; i < end; ++i) {
-        largest = std::max(largest, std::abs(x[i]));
-      }
-      const double step = largest / 127;
-      for (size_t i = begin; i < end && step > 0; ++i) {
-        x[i] = std::nearbyint(x[i] / step) * step;
-      }
+      RoundToSteps(x.data() + begin, std::min(kBlock, x.size() - begin));
     }
     return x;
+  }
+
+  // To multiples of 1/127 of the largest.
+  static void RoundToSteps(double* x, size_t count) {
+    double largest = 0;
+    for (size_t i = 0; i < count; ++i) {
+      largest = std::max(largest, std::abs(x[i]));
+    }
+    const double step = largest / 127;
+    for (size_t i = 0; i < count && step > 0; ++i) {
+      x[i] = std::nearbyint(x[i] / step) * step;
+    }
   }
 
   const Vector& Weight(absl::string_view name) const {
@@ -188,11 +192,18 @@ class NaiveDecoder {
     }
   }
 
+  // Keys or values of all heads as the cache holds them.
   void Store(Vector& values) const {
     if (options_.kv_format == "f32") return;
-    for (double& value : values) {
-      value =
-          kernels::Bf16ToFloat(kernels::FloatToBf16(static_cast<float>(value)));
+    if (options_.kv_format == "bf16") {
+      for (double& value : values) {
+        value = kernels::Bf16ToFloat(
+            kernels::FloatToBf16(static_cast<float>(value)));
+      }
+      return;
+    }
+    for (size_t head = 0; head < values.size(); head += config_.head_dim) {
+      RoundToSteps(values.data() + head, config_.head_dim);
     }
   }
 
