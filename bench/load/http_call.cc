@@ -24,6 +24,27 @@ constexpr int kHttpOk = 200;
 constexpr size_t kReadBytes = 16384;
 constexpr size_t kMaxErrorBytes = 4096;
 
+// What ErrorJson made of a status; types stand for more than one code.
+absl::Status StatusOfErrorEvent(std::string_view data) {
+  const Json event = Json::parse(data, nullptr, /*allow_exceptions=*/false);
+  const Json error = event.is_object() ? event.value("error", Json()) : Json();
+  const auto message = absl::string_view(data.data(), data.size());
+  if (!error.is_object()) return absl::UnknownError(message);
+  const auto type = error.find("type");
+  absl::StatusCode code = absl::StatusCode::kUnknown;
+  for (int i = 0; i <= 16 && type != error.end() && type->is_string(); ++i) {
+    const auto candidate = static_cast<absl::StatusCode>(i);
+    if (StatusRowOf(candidate).openai_type != *type) continue;
+    code = candidate;
+    break;
+  }
+  absl::Status status(code, message);
+  const auto retry = error.find("retry_after_ms");
+  if (retry == error.end() || !retry->is_number_integer()) return status;
+  return WithRetryDelay(std::move(status),
+                        retry->get<int64_t>() * kNanosPerMilli);
+}
+
 absl::Status SocketError(const char* what, int error) {
   return absl::UnavailableError(
       absl::StrCat("http: ", what, ": ", std::strerror(error)));
@@ -137,7 +158,7 @@ void HttpCall::OnEvent(std::string_view name, std::string_view data) {
   } else if (name == "done") {
     OnDone(data);
   } else if (name == "error") {
-    stream_error_ = absl::UnknownError(std::string(data));
+    stream_error_ = StatusOfErrorEvent(data);
   }
 }
 

@@ -207,6 +207,20 @@ TEST_F(HttpTransportTest, ARefusalTellsWhenToTryAgain) {
   EXPECT_EQ(results().rejection.count(), 49u);
 }
 
+TEST_F(HttpTransportTest, ARefusalInAnOpenStreamIsOneToo) {
+  Serve([](std::shared_ptr<HttpExchange> exchange) {
+    const absl::Status status =
+        WithRetryDelay(absl::ResourceExhaustedError("waited"), kNanosPerSecond);
+    Stream(*exchange, SseEvent("error", ErrorJson(status)));
+  });
+  options_.pace.phases = {{1000, 0.01}};
+  options_.pace.poisson = false;
+  Run();
+  EXPECT_EQ(results().all().rejected, 9);
+  EXPECT_EQ(results().without_retry, 0);
+  EXPECT_TRUE(results().errors.empty());
+}
+
 TEST_F(HttpTransportTest, BrokenPromisesOfTheStreamAreSeen) {
   options_.pace.requests = 2;
   options_.pace.clients = 1;

@@ -24,11 +24,16 @@ std::string ErrorJson(const absl::Status& status) {
   std::optional<std::string> reason = ReasonOf(status);
   if (reason) absl::AsciiStrToLower(&*reason);
   const absl::string_view message = status.message();
+  std::string retry;
+  if (const std::optional<Nanos> delay = RetryDelayOf(status)) {
+    retry = absl::StrCat(",\"retry_after_ms\":",
+                         (*delay + kNanosPerMilli - 1) / kNanosPerMilli);
+  }
   return absl::StrCat(
       "{\"error\":{\"message\":", JsonQuote({message.data(), message.size()}),
       ",\"type\":", JsonQuote(StatusRowOf(status.code()).openai_type),
       ",\"code\":", QuotedOrNull(reason),
-      ",\"param\":", QuotedOrNull(FieldOf(status)), "}}");
+      ",\"param\":", QuotedOrNull(FieldOf(status)), retry, "}}");
 }
 
 HttpResponse ErrorResponse(int http_status, const absl::Status& status) {

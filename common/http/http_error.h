@@ -11,7 +11,8 @@ namespace sluice {
 
 // {"error":{"message":...,"type":...,"code":...,"param":...}} as OpenAI
 // clients expect it: type from the status table, code the reason in lower case
-// (or null), param the field (or null). Threads: any.
+// (or null), param the field (or null). With a retry delay also
+// "retry_after_ms", as an open stream has no header left for it. Threads: any.
 std::string ErrorJson(const absl::Status& status);
 
 // That body with the HTTP status of the table; Retry-After when the status has

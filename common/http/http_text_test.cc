@@ -20,6 +20,10 @@ TEST(HttpError, IsJsonInTheShapeOfOpenAi) {
             "{\"error\":{\"message\":\"top_p: bad \\\"x\\\", got 2, limit 1\","
             "\"type\":\"invalid_request_error\",\"code\":\"out_of_range\","
             "\"param\":\"top_p\"}}");
+  EXPECT_EQ(ErrorJson(WithRetryDelay(absl::ResourceExhaustedError("full"),
+                                     kNanosPerMilli * 3 / 2)),
+            R"({"error":{"message":"full","type":"rate_limit_error",)"
+            R"("code":null,"param":null,"retry_after_ms":2}})");
   EXPECT_EQ(ErrorJson(absl::InternalError("x")),
             "{\"error\":{\"message\":\"x\",\"type\":\"server_error\",\"code\":"
             "null,\"param\":null}}");
