@@ -24,20 +24,16 @@ class Bench:
             self.process = subprocess.Popen(command, stdout=out, stderr=out)
 
     def report(self, timeout_s=None):
-        """Waits for the end. A run that wrote no report is an error; broken
-        promises are in the report ("violations")."""
+        """Waits for the end; once. A run that wrote no report is an error;
+        broken promises are in the report ("violations")."""
         self.process.wait(timeout_s)
-        if not os.path.exists(self._json_path):
-            raise RuntimeError(f"sluice-bench: exit {self.process.returncode}: "
-                               + self.output())
-        with open(self._json_path, encoding="utf-8") as file:
-            report = json.load(file)
-        report["exit_code"] = self.process.returncode
-        return report
-
-    def output(self):
-        with open(self._out_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        with self._directory:
+            if not os.path.exists(self._json_path):
+                with open(self._out_path, encoding="utf-8", errors="replace") as out:
+                    raise RuntimeError(
+                        f"sluice-bench: exit {self.process.returncode}: {out.read()}")
+            with open(self._json_path, encoding="utf-8") as file:
+                return {**json.load(file), "exit_code": self.process.returncode}
 
     def stop(self):
         """Ends a run early: what is in flight is cancelled, and reported."""
