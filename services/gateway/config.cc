@@ -12,6 +12,7 @@
 #include "common/telemetry/log.h"
 #include "services/gateway/access/tenant_header.h"
 #include "services/gateway/api/validator.h"
+#include "services/gateway/public_prompt_file.h"
 
 using sluice::HttpServerOptions;
 using sluice::ServiceProcessOptions;
@@ -49,6 +50,10 @@ ABSL_FLAG(std::string, tenant_header, Config().tenant_header,
           "one tenant's. Tenants share no cached prefix and get equal shares, "
           "so set it only behind a proxy that overwrites the header and is "
           "the only way in");
+ABSL_FLAG(std::string, public_system_prompts, "",
+          "file of system prompts, one JSON string a line, whose cached prefix "
+          "all tenants share and each Generator is sent at its start: anybody "
+          "can tell by the time of an answer that they are in use");
 ABSL_FLAG(std::string, ports_file, ServiceProcessOptions().ports_file,
           "file that gets the ports as JSON once all are open; empty: none");
 ABSL_FLAG(std::string, log_level, ServiceProcessOptions().log_level,
@@ -170,6 +175,9 @@ absl::StatusOr<Config> ParseConfig(int argc, char** argv) {
   }
   Config config = ConfigOfFlags();
   RETURN_IF_ERROR(CheckConfig(config));
+  ASSIGN_OR_RETURN(
+      config.public_prompts,
+      ReadPublicPrompts(absl::GetFlag(FLAGS_public_system_prompts)));
   return config;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/http/http_server.h"
@@ -24,6 +25,7 @@ struct Config {
   BackendAddresses backends;
   PipelineOptions pipeline;
   std::string tenant_header;
+  std::vector<std::string> public_prompts;
   ServiceProcessOptions process;
   std::string reference;  // page to print instead of serving; empty: none
 };

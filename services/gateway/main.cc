@@ -58,11 +58,14 @@ class Gateway {
         telemetry_(metrics_of_requests_, log_),
         presets_(PresetCatalog::BuiltIn()),
         backends_(config.backends, clock_, log_),
+        public_prefixes_(std::make_shared<PublicPrefixes>(config.public_prompts,
+                                                          clock_, random_)),
         pipeline_(config.pipeline, {.router = backends_,
                                     .presets = presets_,
                                     .clock = clock_,
                                     .random = random_,
-                                    .observer = telemetry_}),
+                                    .observer = telemetry_,
+                                    .public_prefixes = public_prefixes_.get()}),
         service_(MakeGatewayService(pipeline_, config.tenant_header)) {
     AddProcessMetrics(metrics_, "gateway");
   }
@@ -111,6 +114,9 @@ class Gateway {
   void Tick() {
     backends_.Tick();
     pipeline_.Tick();
+    if (!config_.public_prompts.empty() && !draining_) {
+      public_prefixes_->Tick(backends_.Routes());
+    }
     const bool ready = Ready().ok();
     if (ready == serving_) return;
     serving_ = ready;
@@ -139,6 +145,7 @@ class Gateway {
   RequestTelemetry telemetry_;
   const PresetCatalog presets_;
   BackendSet backends_;
+  const std::shared_ptr<PublicPrefixes> public_prefixes_;
   Pipeline pipeline_;
   std::unique_ptr<grpc::Service> service_;
   std::atomic<bool> draining_ = false;

@@ -11,6 +11,21 @@
 
 namespace sluice::gateway {
 
+namespace {
+
+Route RouteOf(const TokenizerState& tokenizer,
+              const GeneratorState& generator) {
+  Route route{.model = generator.model,
+              .vocabulary = tokenizer.vocabulary,
+              .tokenizer = tokenizer.client,
+              .generator = generator.client,
+              .instance = generator.instance};
+  route.model.chat = tokenizer.has_chat_template;
+  return route;
+}
+
+}  // namespace
+
 // What is ready now, and the same as the picker sees it.
 struct BackendSet::Candidates {
   std::vector<TokenizerState> tokenizers;
@@ -102,14 +117,8 @@ absl::StatusOr<Route> BackendSet::Pick(std::string_view field,
   const std::optional<Pair> pair = candidates.Pick(model);
   // Another request may have taken the last credit since.
   if (pair && candidates.generators[pair->generator].gate->TryPass(now)) {
-    const TokenizerState& tokenizer = candidates.tokenizers[pair->tokenizer];
-    const GeneratorState& generator = candidates.generators[pair->generator];
-    Route route{.model = generator.model,
-                .vocabulary = tokenizer.vocabulary,
-                .tokenizer = tokenizer.client,
-                .generator = generator.client};
-    route.model.chat = tokenizer.has_chat_template;
-    return route;
+    return RouteOf(candidates.tokenizers[pair->tokenizer],
+                   candidates.generators[pair->generator]);
   }
   RETURN_IF_ERROR(AllFull(all, model));
   const std::optional<Pair> other = all.Pick("");
@@ -124,6 +133,19 @@ absl::StatusOr<Route> BackendSet::Pick(std::string_view field,
       absl::StrCat(std::string(field), ": no such model, got ",
                    api::Quoted(model), ", limit ", api::Quoted(served)));
   return WithReason(WithField(std::move(not_found), field), "MODEL_NOT_FOUND");
+}
+
+std::vector<Route> BackendSet::Routes() const {
+  const Candidates candidates = Ask();
+  std::vector<Route> routes;
+  for (const GeneratorState& generator : candidates.generators) {
+    for (const TokenizerState& tokenizer : candidates.tokenizers) {
+      if (tokenizer.vocabulary->hash() == generator.model.vocabulary_hash) {
+        routes.push_back(RouteOf(tokenizer, generator));
+      }
+    }
+  }
+  return routes;
 }
 
 std::vector<ModelInfo> BackendSet::Models() const {

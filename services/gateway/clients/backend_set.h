@@ -35,6 +35,7 @@ class BackendSet final : public RouterPort {
 
   absl::StatusOr<Route> Pick(std::string_view field,
                              std::string_view model) override;
+  std::vector<Route> Routes() const override;
   std::vector<ModelInfo> Models() const override;
 
   // OK while one pair of equal vocabulary is healthy; otherwise UNAVAILABLE

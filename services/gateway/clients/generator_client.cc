@@ -19,8 +19,9 @@ namespace pb = generator::v1;
 // Threads: one at a time.
 class QueueWatch {
  public:
-  QueueWatch(std::shared_ptr<QueueGate> gate, const Clock& clock)
-      : gate_(std::move(gate)), clock_(clock) {}
+  // Keeps the time instead of a clock, which it may outlive.
+  QueueWatch(std::shared_ptr<QueueGate> gate, Nanos sent_at)
+      : gate_(std::move(gate)), sent_at_(sent_at) {}
 
   void OnEvent(const GeneratorEvent& event) {
     if (std::holds_alternative<api::Queued>(event)) {
@@ -35,12 +36,12 @@ class QueueWatch {
     if (left_) return;
     if (waits_) return gate_->OnLeftQueue(/*waited=*/true);
     if (ReasonOf(end) != std::string(kReasonQueueFull)) return;
-    gate_->OnFull(clock_.Now(), RetryDelayOf(end).value_or(0));
+    gate_->OnFull(sent_at_, RetryDelayOf(end).value_or(0));
   }
 
  private:
   const std::shared_ptr<QueueGate> gate_;
-  const Clock& clock_;
+  const Nanos sent_at_;
   bool waits_ = false;
   bool left_ = false;
 };
@@ -164,8 +165,8 @@ GeneratorClient::GeneratorClient(std::shared_ptr<grpc::Channel> channel,
       gate_(std::move(gate)) {}
 
 std::shared_ptr<GeneratorStream> GeneratorClient::Generate(Attempt attempt) {
-  auto stream =
-      std::make_shared<Stream>(stub_, outstanding_, QueueWatch(gate_, clock_));
+  auto stream = std::make_shared<Stream>(stub_, outstanding_,
+                                         QueueWatch(gate_, clock_.Now()));
   stream->Start(stream, attempt, attempt.deadline - clock_.Now());
   return stream;
 }

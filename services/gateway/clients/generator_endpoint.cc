@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/error_info.h"
 #include "common/rpc/channel.h"
 #include "services/gateway/clients/params_proto.h"
@@ -43,10 +44,12 @@ GeneratorEndpoint::GeneratorEndpoint(std::string address, const Clock& clock,
 std::optional<GeneratorState> GeneratorEndpoint::state() const {
   if (!ready()) return std::nullopt;
   absl::MutexLock lock(&mutex_);
-  return GeneratorState{.model = model_,
-                        .client = client_,
-                        .gate = gate_,
-                        .outstanding = outstanding()->count()};
+  return GeneratorState{
+      .model = model_,
+      .client = client_,
+      .gate = gate_,
+      .outstanding = outstanding()->count(),
+      .instance = absl::StrCat(address(), "@", model_.started_at)};
 }
 
 std::string GeneratorEndpoint::last_model() const {

@@ -18,6 +18,7 @@ struct GeneratorState {
   std::shared_ptr<GeneratorClient> client;
   std::shared_ptr<QueueGate> gate;
   int64_t outstanding = 0;
+  std::string instance = {};  // this run of the process behind the address
 };
 
 // Threads: any.

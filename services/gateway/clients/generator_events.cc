@@ -98,6 +98,8 @@ pb::GenerateRequest ToProto(const Attempt& attempt) {
   const Handling& handling = attempt.handling;
   request.set_tenant(handling.tenant);
   request.set_bypass_prefix_cache(handling.bypass_prefix_cache);
+  request.set_public_prefix_tokens(handling.public_prefix_tokens);
+  if (handling.system_priority) request.set_priority(pb::PRIORITY_SYSTEM);
   if (handling.queue_timeout_ms) {
     request.set_queue_timeout_ms(*handling.queue_timeout_ms);
   }

@@ -20,7 +20,9 @@ Exchange::Exchange(ExchangePlan plan, const Clock& clock,
       account_(plan_.route_name, plan_.request_id, plan_.route.model.name,
                plan_.arrival) {}
 
-void Exchange::StartChat(const std::vector<api::ChatMessage>& messages) {
+void Exchange::StartChat(const std::vector<api::ChatMessage>& messages,
+                         SharedIds public_prefix) {
+  public_prefix_ = std::move(public_prefix);
   KeepTokenizerCall(plan_.route.tokenizer->RenderChat(
       messages, plan_.deadline,
       [self = shared_from_this()](absl::StatusOr<std::vector<int32_t>> ids) {
@@ -64,12 +66,16 @@ void Exchange::OnPrompt(absl::StatusOr<std::vector<int32_t>> ids) {
 }
 
 void Exchange::OpenStream(std::vector<int32_t> ids) {
+  Handling handling = plan_.handling;
+  if (public_prefix_ != nullptr && !handling.bypass_prefix_cache) {
+    handling.public_prefix_tokens = CommonPrefix(ids, *public_prefix_);
+  }
   std::shared_ptr<GeneratorStream> stream = plan_.route.generator->Generate(
       {.request_id = plan_.request_id,
        .number = 1,
        .prompt_ids = std::move(ids),
        .params = plan_.params,
-       .handling = plan_.handling,
+       .handling = std::move(handling),
        .vocabulary_hash = plan_.route.model.vocabulary_hash,
        .deadline = plan_.deadline});
   bool ended = false;

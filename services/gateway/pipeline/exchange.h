@@ -21,6 +21,7 @@
 #include "services/gateway/pipeline/answer.h"
 #include "services/gateway/pipeline/observer.h"
 #include "services/gateway/pipeline/ports.h"
+#include "services/gateway/pipeline/public_prefixes.h"
 
 namespace sluice::gateway {
 
@@ -55,7 +56,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Exchange& operator=(const Exchange&) = delete;
 
   // Sets it going. REQUIRES: called once, one of the two.
-  void StartChat(const std::vector<api::ChatMessage>& messages);
+  // `public_prefix` is what the ids of the chat may begin with that all
+  // tenants share; null: nothing.
+  void StartChat(const std::vector<api::ChatMessage>& messages,
+                 SharedIds public_prefix = nullptr);
   void StartText(const std::string& text);
 
   // Asks for the next event. The callback comes exactly once, also before
@@ -99,6 +103,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   const Clock& clock_;
   RequestObserver& observer_;
   const std::function<void()> on_end_;
+
+  SharedIds public_prefix_;  // set before the Tokenizer is asked
 
   mutable absl::Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

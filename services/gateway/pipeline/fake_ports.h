@@ -248,6 +248,14 @@ class FakeRouter final : public RouterPort {
                  .tokenizer = tokenizer,
                  .generator = generator};
   }
+  std::vector<Route> Routes() const override {
+    if (!failure.ok()) return {};
+    return {Route{.model = model,
+                  .vocabulary = vocabulary,
+                  .tokenizer = tokenizer,
+                  .generator = generator,
+                  .instance = instance}};
+  }
   std::vector<ModelInfo> Models() const override {
     if (!failure.ok()) return {};
     return {model};
@@ -257,6 +265,7 @@ class FakeRouter final : public RouterPort {
   std::shared_ptr<FakeTokenizer> tokenizer;
   std::shared_ptr<FakeGenerator> generator;
   ModelInfo model;
+  std::string instance = "1";
   absl::Status failure;
 };
 

@@ -72,7 +72,12 @@ absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Start(
   const std::string field = request.options.names.Of("messages");
   ASSIGN_OR_RETURN(std::shared_ptr<Exchange> exchange,
                    Admit(route, std::move(request.options), field, arrival));
-  exchange->StartChat(request.messages);
+  SharedIds prefix;
+  if (parts_.public_prefixes != nullptr) {
+    prefix =
+        parts_.public_prefixes->Find(request.messages, exchange->plan().route);
+  }
+  exchange->StartChat(request.messages, std::move(prefix));
   return exchange;
 }
 

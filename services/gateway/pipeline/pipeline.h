@@ -40,6 +40,7 @@ struct PipelineParts {
   const Clock& clock;
   RandomSource& random;
   RequestObserver& observer;
+  const PublicPrefixes* public_prefixes = nullptr;  // null: none
 };
 
 // Threads: any. Destroy it only when in_flight() is 0 and the faces have ended.

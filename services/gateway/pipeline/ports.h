@@ -50,6 +50,9 @@ struct Handling {
   bool bypass_prefix_cache = false;
   std::optional<int32_t> queue_timeout_ms = {};
   std::optional<int32_t> first_token_timeout_ms = {};
+  // Leading ids of the prompt that all tenants may share.
+  int32_t public_prefix_tokens = 0;
+  bool system_priority = false;  // the operator's own
 };
 
 // One try of a request on one Generator.
@@ -133,6 +136,7 @@ struct Route {
   std::shared_ptr<const Vocabulary> vocabulary;
   std::shared_ptr<TokenizerPort> tokenizer;
   std::shared_ptr<GeneratorPort> generator;
+  std::string instance = {};  // names this run of the Generator
 };
 
 // Threads: any.
@@ -143,6 +147,8 @@ class RouterPort {
   // called it. Errors: NOT_FOUND (no such model), UNAVAILABLE (no pair).
   virtual absl::StatusOr<Route> Pick(std::string_view field,
                                      std::string_view model) = 0;
+  // Every healthy Generator with every Tokenizer that fits, whatever the load.
+  virtual std::vector<Route> Routes() const = 0;
   // What can be asked for now; empty while nothing is ready.
   virtual std::vector<ModelInfo> Models() const = 0;
 };
