@@ -37,8 +37,9 @@ void Print(const SituationRun& run, const Trail& trail) {
 }
 
 constexpr char kUsage[] =
-    "usage: sluice-same-bits --model=DIR [--cpu_isa=NAME] [--kv_format=NAME]\n"
-    "  [--threads=1,2,4] [--requests=N] [--seed=N] [--spoil]\n"
+    "usage: sluice-same-bits --model=DIR [--cpu_isa=NAME] [--quantize=NAME]\n"
+    "  [--kv_format=NAME] [--threads=1,2,4] [--requests=N] [--seed=N] "
+    "[--spoil]\n"
     "--spoil changes a bit where rows have neighbours: who compares must see "
     "it.\n";
 
@@ -70,18 +71,18 @@ bool ParseArgument(const std::string& text, Arguments& arguments) {
   if (name == "--seed") {
     return absl::SimpleAtoi(value, &options.workload.seed);
   }
+  NativeRunnerOptions& native = options.native;
   std::string* target = name == "--model"       ? &arguments.model
-                        : name == "--cpu_isa"   ? &options.cpu_isa
-                        : name == "--kv_format" ? &options.kv_format
+                        : name == "--cpu_isa"   ? &native.cpu_isa
+                        : name == "--quantize"  ? &native.quantize.layers
+                        : name == "--kv_format" ? &native.kv_format
                                                 : nullptr;
   if (target != nullptr) *target = value;
   return target != nullptr;
 }
 
 absl::Status Run(const std::string& directory, SituationOptions options) {
-  NativeRunnerOptions native;
-  native.cpu_isa = options.cpu_isa;
-  native.kv_format = options.kv_format;
+  NativeRunnerOptions native = options.native;
   native.block_count = 1;
   ASSIGN_OR_RETURN(const auto runner, CreateNativeRunner(directory, native));
   const RunnerInfo& info = runner->info();

@@ -138,8 +138,7 @@ int32_t BlockSizeFor(int32_t threads) {
 Setting SettingOf(const SituationOptions& options, const Situation& situation,
                   int32_t threads) {
   Setting setting;
-  setting.native.cpu_isa = options.cpu_isa;
-  setting.native.kv_format = options.kv_format;
+  setting.native = options.native;
   setting.native.threads = threads;
   setting.native.block_size =
       situation.block_size > 0 ? situation.block_size : BlockSizeFor(threads);

@@ -14,8 +14,8 @@
 namespace sluice::generator {
 
 struct SituationOptions {
-  std::string cpu_isa = "auto";
-  std::string kv_format = "bf16";
+  // Instruction set and formats; threads and pool are the situations' own.
+  NativeRunnerOptions native;
   std::vector<int32_t> threads = {1, 2, 4};
   WorkloadOptions workload;  // vocabulary_size is the model's
   bool spoil = false;        // see RowRecorder; the reference is spared
