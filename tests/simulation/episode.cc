@@ -340,6 +340,8 @@ void Episode::CountSituations(const SchedulerCounts& before) {
   situations.Met(Situation::kPrefixHit, now.prefix.hits - before.prefix.hits);
   situations.Met(Situation::kPrefixEvicted,
                  now.prefix.evictions - before.prefix.evictions);
+  situations.Met(Situation::kPrefixAwaited,
+                 now.prefix.awaited - before.prefix.awaited);
   situations.Met(Situation::kPrefixBypassed,
                  now.prefix.bypassed - before.prefix.bypassed);
   const int64_t cached = now.prefix.cached_tokens - before.prefix.cached_tokens;

@@ -210,7 +210,9 @@ TEST_F(EngineCoreTest, StreamWithNothingToSayIsAliveEachSecond) {
 TEST_F(EngineCoreTest, CancelFreesBlocksWithinAStep) {
   Start();
   const auto kept = Submit(Fields("a", 20, 10));
-  const auto cancelled = Submit(Fields("b", 20, 100));
+  RequestFields other = Fields("b", 20, 100);
+  other.prompt_ids[0] += 1;
+  const auto cancelled = Submit(other);
   core_->Step();
   EXPECT_EQ(Blocks().active, 6);
   cancelled->Cancel();

@@ -160,17 +160,17 @@ TEST_F(PrefixReuseTest, NextTurnFindsPromptAndAnswerOfTheLast) {
   const RequestFields first = Fields(Prompt(30), 20);
   EXPECT_EQ(RunAndCompare(first), 0);
   // 49 positions were computed: the last token never ran.
-  EXPECT_EQ(Blocks().cached, 6);
+  EXPECT_EQ(Blocks().cached, 7);
   EXPECT_EQ(Blocks().active, 0);
-  EXPECT_EQ(board_.Read().blocks.cached, 6);
+  EXPECT_EQ(board_.Read().blocks.cached, 7);
   Ids turn = first.prompt_ids;
   for (int32_t id : Expect(first)) turn.push_back(id);
   for (int32_t id : {7, 8, 9}) turn.push_back(id);
   const int64_t before = runner_->rows;
-  EXPECT_EQ(RunAndCompare(Fields(turn, 5)), 48);
-  EXPECT_EQ(runner_->rows - before, 53 - 48 + 4);
-  EXPECT_EQ(metrics_.prompt_tokens.With({"cached"}).Value(), 48);
-  EXPECT_EQ(metrics_.prompt_tokens.With({"computed"}).Value(), 30 + 5);
+  EXPECT_EQ(RunAndCompare(Fields(turn, 5)), 49);
+  EXPECT_EQ(runner_->rows - before, 53 - 49 + 4);
+  EXPECT_EQ(metrics_.prompt_tokens.With({"cached"}).Value(), 49);
+  EXPECT_EQ(metrics_.prompt_tokens.With({"computed"}).Value(), 30 + 4);
   EXPECT_EQ(metrics_.prefix_requests.With({"hit"}).Value(), 1);
   EXPECT_EQ(metrics_.prefix_requests.With({"miss"}).Value(), 1);
 }
@@ -205,6 +205,73 @@ TEST_F(PrefixReuseTest, RunningSequenceIsFoundToo) {
   EXPECT_EQ(seen.started->cached_tokens, 24);
   EXPECT_EQ(Blocks().active, 4 + 1);
   EXPECT_EQ(RunAll(*running).ids.at(0), Expect(first));
+}
+
+TEST_F(PrefixReuseTest, ChatComputesOnlyWhatIsNewInEachTurn) {
+  Start();
+  Ids chat = Prompt(13);
+  int32_t known = 0;
+  for (int turn = 0; turn < 6; ++turn) {
+    const RequestFields fields = Fields(chat, 7);
+    EXPECT_EQ(RunAndCompare(fields), known);
+    for (int32_t id : Expect(fields)) chat.push_back(id);
+    known = static_cast<int32_t>(chat.size()) - 1;
+    for (int32_t i = 0; i < 5; ++i) chat.push_back(turn + i);
+  }
+  // The part-filled ends of earlier turns made room for the longer ones.
+  EXPECT_EQ(Blocks().cached, (known + kBlockSize - 1) / kBlockSize);
+}
+
+TEST_F(PrefixReuseTest, CancelledAnswerIsFoundByTheNextTurn) {
+  Start();
+  const RequestFields first = Fields(Prompt(20), 50);
+  const auto outbox = Submit(first);
+  for (int i = 0; i < 6; ++i) core_->Step();
+  outbox->Cancel();
+  core_->Step();
+  Ids turn = first.prompt_ids;
+  const Ids answer = Expect(first);
+  turn.insert(turn.end(), answer.begin(), answer.begin() + 6);
+  EXPECT_EQ(RunAndCompare(Fields(turn, 5)), 20 + 5);
+}
+
+// A prefill in steps of 16 rows.
+EngineOptions SmallSteps() {
+  EngineOptions options;
+  options.pacer.min_prefill_rows = 16;
+  options.pacer.first_prefill_rows = 16;
+  options.pacer.max_prefill_rows = 16;
+  return options;
+}
+
+TEST_F(PrefixReuseTest, EqualPromptsThatArriveTogetherAreComputedOnce) {
+  Start(100, SmallSteps());
+  const RequestFields fields[] = {Fields(Prompt(100), 3),
+                                  Fields(Prompt(100), 3),
+                                  Fields(Prompt(100), 3, "other tenant")};
+  std::vector<std::shared_ptr<Outbox>> outboxes;
+  for (const RequestFields& one : fields) outboxes.push_back(Submit(one));
+  for (int i = 0; i < 3; ++i) {
+    const Seen seen = RunAll(*outboxes[i]);
+    EXPECT_EQ(seen.ids.at(0), Expect(fields[i]));
+    // All whole blocks at least; more when the first ended meanwhile.
+    EXPECT_GE(seen.started->cached_tokens, i == 1 ? 96 : 0);
+    EXPECT_LE(seen.started->cached_tokens, i == 1 ? 99 : 0);
+  }
+  EXPECT_LE(runner_->rows, 2 * 100 + 4 + 3 * 2);
+}
+
+TEST_F(PrefixReuseTest, WhoWaitsForAPrefillGoesOnWhenItEnds) {
+  Start(100, SmallSteps());
+  const auto first = Submit(Fields(Prompt(100), 3));
+  const RequestFields fields = Fields(Prompt(100), 3);
+  const auto second = Submit(fields);
+  core_->Step();
+  core_->Step();
+  first->Cancel();
+  const Seen seen = RunAll(*second);
+  EXPECT_EQ(seen.ids.at(0), Expect(fields));
+  EXPECT_EQ(seen.started->cached_tokens, 32);
 }
 
 TEST_F(PrefixReuseTest, OtherTenantFindsNothing) {
@@ -272,8 +339,8 @@ TEST_F(PrefixReuseTest, SwitchedOffItKeepsNothing) {
 
 TEST_F(PrefixReuseTest, LeastRecentlyUsedPrefixMakesRoom) {
   Start(/*blocks=*/12);
-  const RequestFields a = Fields(Prompt(40), 2, "a");
-  const RequestFields b = Fields(Prompt(40), 2, "b");
+  const RequestFields a = Fields(Prompt(40), 1, "a");
+  const RequestFields b = Fields(Prompt(40), 1, "b");
   EXPECT_EQ(RunAndCompare(a), 0);
   EXPECT_EQ(RunAndCompare(b), 0);
   EXPECT_EQ(RunAndCompare(a), 39);
@@ -317,9 +384,9 @@ TEST_F(PrefixReuseTest, ResumedSequenceFindsWhatItsFirstAttemptLeft) {
   fields.resumed = {{0, seen.ids[0]}};
   const int64_t before = runner_->rows;
   const Seen resumed = RunAll(*Submit(fields));
-  // All of the prompt and 18 more: 48 of 50 positions.
+  // All of the prompt and 19 more: 49 of 50 positions.
   EXPECT_EQ(resumed.started->cached_tokens, 30);
-  EXPECT_EQ(runner_->rows - before, (30 + 40 - 1) - 48);
+  EXPECT_EQ(runner_->rows - before, (30 + 40 - 1) - 49);
   EXPECT_EQ(resumed.ids.at(0), Ids(whole.begin() + 20, whole.end()));
 }
 
@@ -351,7 +418,7 @@ TEST_F(PrefixReuseTest, SequencesOfARequestStartFromTheSameHit) {
   RequestFields fields = Fields(Prompt(37), 9);
   fields.n = 4;
   const Seen seen = RunAll(*Submit(fields));
-  EXPECT_EQ(seen.started->cached_tokens, 24);
+  EXPECT_EQ(seen.started->cached_tokens, 30);
   for (int32_t index = 0; index < 4; ++index) {
     EXPECT_EQ(seen.ids.at(index), Expect(fields, index));
   }

@@ -99,7 +99,9 @@ PrefixMatch PrefixCache::Find(PrefixChain& chain, absl::Span<const int32_t> ids,
     const Key wanted{
         chain.Before(static_cast<int32_t>(match.blocks.size()), ids),
         {tokens.begin(), tokens.end()}};
-    const auto found = entries_.find(wanted);
+    // What is less than a block is only ever copied.
+    const auto found =
+        tokens.size() == size ? entries_.find(wanted) : entries_.end();
     if (found == entries_.end()) {
       FindPart(wanted, match);
       break;
@@ -129,16 +131,45 @@ void PrefixCache::Publish(PrefixChain& chain, absl::Span<const int32_t> ids,
   for (int32_t index = first; index < end; ++index) {
     const absl::Span<const int32_t> tokens = ids.subspan(index * size, size);
     const int32_t block = table.id(index);
-    const auto [entry, is_new] = entries_.try_emplace(
-        Key{chain.Before(index, ids), {tokens.begin(), tokens.end()}}, block);
-    if (!is_new) continue;
-    pool_.Keep(block);
-    by_block_[block] = entry;
+    if (!Offer({chain.Before(index, ids), {tokens.begin(), tokens.end()}},
+               block)) {
+      continue;
+    }
     if (index < chain.public_blocks() && index < max_warm_blocks_) {
       // The end of a prefix is of no use without its beginning.
       Warm(block, index == 0 ? warm_.end() : warm_at_[table.id(index - 1)]);
     }
   }
+}
+
+void PrefixCache::PublishRest(PrefixChain& chain, absl::Span<const int32_t> ids,
+                              const BlockTable& table, int32_t positions) {
+  const int32_t index = positions / pool_.block_size();
+  const int32_t count = positions % pool_.block_size();
+  if (count == 0) return;
+  const absl::Span<const int32_t> tokens =
+      ids.subspan(positions - count, count);
+  Offer({chain.Before(index, ids), {tokens.begin(), tokens.end()}},
+        table.id(index));
+}
+
+bool PrefixCache::Offer(Key key, int32_t block) {
+  const auto extends = [](const Key& longer, const Key& shorter) {
+    return longer.before == shorter.before &&
+           CommonLength(longer.tokens, shorter.tokens) ==
+               static_cast<int32_t>(shorter.tokens.size());
+  };
+  const auto after = entries_.lower_bound(key);
+  if (after != entries_.end() && extends(after->first, key)) return false;
+  if (after != entries_.begin() && extends(key, std::prev(after)->first)) {
+    const int32_t shorter = std::prev(after)->second;
+    Erase(shorter);
+    pool_.Forget(shorter);
+  }
+  const auto entry = entries_.emplace_hint(after, std::move(key), block);
+  pool_.Keep(block);
+  by_block_[block] = entry;
+  return true;
 }
 
 void PrefixCache::Touch(const PrefixChain& chain, const PrefixMatch& match) {

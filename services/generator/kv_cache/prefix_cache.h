@@ -82,6 +82,11 @@ class PrefixCache {
   void Publish(PrefixChain& chain, absl::Span<const int32_t> ids,
                const BlockTable& table, int32_t first, int32_t end);
 
+  // Offers the positions before `positions` that fill no whole block, for reuse
+  // by copy. REQUIRES: as above, and the sequence writes nothing more.
+  void PublishRest(PrefixChain& chain, absl::Span<const int32_t> ids,
+                   const BlockTable& table, int32_t positions);
+
   // The public blocks of the match are used once more.
   void Touch(const PrefixChain& chain, const PrefixMatch& match);
   // No block is warm any more; false when none was.
@@ -102,6 +107,9 @@ class PrefixCache {
   };
   using Entries = std::map<Key, int32_t>;  // to block id
 
+  // Takes the block in, unless what is there says as much; what then says less
+  // goes.
+  bool Offer(Key key, int32_t block);
   // Ordered, so that the neighbours of a block share the most tokens with it.
   void FindPart(const Key& wanted, PrefixMatch& match) const;
   void Erase(int32_t block);

@@ -252,6 +252,32 @@ TEST(PrefixCacheRandomTest, MatchesHoldTheTokensThatWereAskedFor) {
   EXPECT_GT(cache.evictions(), 1000);
 }
 
+TEST_F(PrefixCacheTest, PartFilledEndIsFoundAndGivesWayToALongerOne) {
+  const auto end_with = [this](const Ids& ids) {
+    auto table = Compute(ids);
+    PrefixChain chain = cache_.StartChain({"t"});
+    cache_.PublishRest(chain, ids, *table, static_cast<int32_t>(ids.size()));
+  };
+  end_with(Counting(0, 6));
+  EXPECT_EQ(pool_.counts().cached, 2);
+  PrefixMatch match = Find(Counting(0, 20));
+  EXPECT_EQ(match.blocks.size(), 1u);
+  EXPECT_EQ(match.part_positions, 2);
+  // Never as a whole block, however short what is looked for.
+  match = Find(Counting(0, 6));
+  EXPECT_EQ(match.blocks.size(), 1u);
+  EXPECT_EQ(match.part_positions, 2);
+  end_with(Counting(0, 7));
+  EXPECT_EQ(pool_.counts().cached, 2);
+  EXPECT_EQ(Find(Counting(0, 20)).part_positions, 3);
+  end_with(Counting(0, 6));
+  EXPECT_EQ(pool_.counts().cached, 2);
+  EXPECT_EQ(Find(Counting(0, 20)).part_positions, 3);
+  end_with(Counting(0, 8));
+  EXPECT_EQ(pool_.counts().cached, 2);
+  EXPECT_EQ(Find(Counting(0, 20)).blocks.size(), 2u);
+}
+
 // A pool of which four blocks may be warm.
 class PublicPrefixTest : public ::testing::Test {
  protected:

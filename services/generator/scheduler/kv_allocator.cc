@@ -92,6 +92,40 @@ void KvAllocator::Publish(Sequence& sequence) {
   sequence.published = whole;
 }
 
+void KvAllocator::PublishRest(Sequence& sequence) {
+  if (!sequence.chain.has_value()) return;
+  cache_.PublishRest(*sequence.chain, sequence.ids, sequence.blocks,
+                     sequence.computed);
+}
+
+bool KvAllocator::SoonCached(Sequence& sequence,
+                             absl::Span<Sequence* const> running) {
+  if (!sequence.chain.has_value()) return false;
+  const bool soon =
+      std::any_of(running.begin(), running.end(),
+                  [&](Sequence* runs) { return WillPublish(*runs, sequence); });
+  if (soon && !sequence.awaited_prefix) ++counts_.awaited;
+  sequence.awaited_prefix |= soon;
+  return soon;
+}
+
+bool KvAllocator::WillPublish(Sequence& runs, Sequence& waits) const {
+  if (!runs.chain.has_value() || runs.state != Sequence::State::kRunning ||
+      runs.request->paused || runs.remaining() <= 1) {
+    return false;
+  }
+  const size_t size = static_cast<size_t>(pool_.block_size());
+  const size_t first = runs.published * size;
+  // The last token of the waiting one always runs.
+  if (first + size > runs.ids.size() || first + size >= waits.ids.size() ||
+      !std::equal(runs.ids.begin() + first, runs.ids.begin() + first + size,
+                  waits.ids.begin() + first)) {
+    return false;
+  }
+  return runs.chain->Before(runs.published, runs.ids) ==
+         waits.chain->Before(runs.published, waits.ids);
+}
+
 PrefixCounts KvAllocator::counts() const {
   PrefixCounts counts = counts_;
   counts.evictions = cache_.evictions();

@@ -19,6 +19,7 @@ struct PrefixCounts {
   int64_t hits = 0;    // requests that found a part of their prompt
   int64_t misses = 0;  // that found nothing
   int64_t bypassed = 0;
+  int64_t awaited = 0;        // sequences that waited for another's prefill
   int64_t cached_tokens = 0;  // of their prompts
   int64_t evictions = 0;      // blocks
 };
@@ -43,6 +44,13 @@ class KvAllocator {
 
   // Offers what is computed and was not offered yet to the prefix cache.
   void Publish(Sequence& sequence);
+  // The same with the last block, part-filled as it is. REQUIRES: nothing more
+  // is written to it.
+  void PublishRest(Sequence& sequence);
+  // A running sequence prefills what this waiting one would then find: to wait
+  // is cheaper than to compute it twice. It gets no rows before the prefill of
+  // those that run anyway.
+  bool SoonCached(Sequence& sequence, absl::Span<Sequence* const> running);
   // Nobody shall find what the sequence computed.
   void Withdraw(Sequence& sequence) { cache_.Withdraw(sequence.blocks); }
 
@@ -55,6 +63,7 @@ class KvAllocator {
   PrefixCounts counts() const;
 
  private:
+  bool WillPublish(Sequence& runs, Sequence& waits) const;
   int32_t TokensOf(const PrefixMatch& match) const;
   PrefixMatch FindPrefix(Sequence& sequence) const;
   void CountPrefix(LiveRequest& request, int32_t cached);

@@ -133,6 +133,12 @@ void Scheduler::Abort(Ticket ticket, absl::Status status) {
   const auto found = requests_.find(ticket);
   if (found == requests_.end()) return;
   LiveRequest& request = *found->second;
+  // Who was cut off may come back with what there is.
+  if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) {
+    for (Sequence& sequence : request.sequences) {
+      if (sequence.state == State::kRunning) kv_.PublishRest(sequence);
+    }
+  }
   Emit(request, Failed{.status = std::move(status),
                        .phase = request.phase(),
                        .computed_tokens = request.computed_tokens});
@@ -230,11 +236,11 @@ void Scheduler::AdmitWaiting(int32_t& budget, Nanos now) {
   }
 }
 
-Sequence* Scheduler::NextWaiting() const {
+Sequence* Scheduler::NextWaiting() {
   Sequence* first = nullptr;
   for (Sequence* sequence : waiting_) {
     if (sequence->state != State::kWaiting || sequence->request->paused ||
-        SiblingPrefills(*sequence)) {
+        SiblingPrefills(*sequence) || kv_.SoonCached(*sequence, running_)) {
       continue;
     }
     if (first == nullptr || ComesBefore(*sequence, *first)) first = sequence;
@@ -284,6 +290,7 @@ bool Scheduler::GrowByPreempting(Sequence& sequence) {
 
 // Leaves the sequence in running_, for callers that iterate over it.
 void Scheduler::Preempt(Sequence& sequence) {
+  kv_.PublishRest(sequence);
   sequence.blocks.Clear();
   ++preemptions_;
   ++sequence.preemptions;
@@ -391,6 +398,7 @@ void Scheduler::CommitToken(Sequence& sequence, int32_t id, Nanos now,
   delta.end = sequence.end;
   if (sequence.end.has_value()) {
     sequence.state = State::kEnded;
+    kv_.PublishRest(sequence);
     sequence.blocks.Clear();
     std::erase(running_, &sequence);
   }

@@ -140,7 +140,7 @@ class Scheduler {
   void PlanPrefill(int32_t& budget);
   void AdmitWaiting(int32_t& budget, Nanos now);
   // The first in order that may be admitted; null when there is none.
-  Sequence* NextWaiting() const;
+  Sequence* NextWaiting();
   bool AdmitOne(Sequence& sequence, Nanos now);
   bool AnyCanRun() const;
   bool GrowByPreempting(Sequence& sequence);

@@ -100,11 +100,12 @@ TEST_F(SchedulingOrderTest, OneStepAdmitsTenantsInTurn) {
   SchedulerOptions options;
   options.max_running_sequences = 4;
   Start(options);
+  // Of other lengths, so of other tokens: none waits for another's prefill.
   const Ticket a1 = Add("a", 10, 5);
-  const Ticket a2 = Add("a", 10, 5);
-  Add("a", 10, 5);
+  const Ticket a2 = Add("a", 11, 5);
+  Add("a", 12, 5);
   const Ticket b1 = Add("b", 10, 5);
-  const Ticket b2 = Add("b", 10, 5);
+  const Ticket b2 = Add("b", 11, 5);
   Step();
   EXPECT_THAT(started_, ElementsAre(a1, b1, a2, b2));
   RunAll();

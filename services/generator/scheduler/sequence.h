@@ -54,7 +54,8 @@ struct Sequence {
   int32_t lost = 0;  // computed when it was preempted, until it runs again
   // Holds all blocks it can ever need and is never preempted.
   bool pinned = false;
-  Nanos last_token_at = 0;  // 0: none yet
+  bool awaited_prefix = false;  // of another sequence, while it waited
+  Nanos last_token_at = 0;      // 0: none yet
 };
 
 // Threads: engine thread only.
