@@ -25,14 +25,13 @@ int64_t BlocksFor(int64_t tokens, int64_t block_size) {
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateNative(
     const std::string& directory, const BackendOptions& options,
-    const std::function<void(std::string_view)>& warning) {
+    const LoadObserver& observer) {
   NativeRunnerOptions native = options.native;
   if (options.kv_cache_tokens > 0) {
     native.block_count = static_cast<int32_t>(
         BlocksFor(options.kv_cache_tokens, native.block_size));
   }
-  return CreateNativeRunner(directory, native,
-                            {.progress = nullptr, .warning = warning});
+  return CreateNativeRunner(directory, native, observer);
 }
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateTorch(
@@ -111,7 +110,7 @@ absl::Status CheckOptions(const BackendOptions& options) {
 
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateRunner(
     const std::string& directory, const BackendOptions& options,
-    const std::function<void(std::string_view)>& warning) {
+    const LoadObserver& observer) {
 #ifdef SLUICE_SCRIPTED_BACKEND
   ScriptedRunnerOptions scripted;
   ASSIGN_OR_RETURN(const bool is_scripted,
@@ -120,7 +119,7 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> CreateRunner(
 #endif
   if (options.backend == "torch") return CreateTorch(directory, options);
   absl::StatusOr<std::unique_ptr<ModelRunner>> native =
-      CreateNative(directory, options, warning);
+      CreateNative(directory, options, observer);
   if (native.ok() || options.backend == "native" ||
       !OtherBackendMayHelp(native.status())) {
     return native;
@@ -128,8 +127,8 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> CreateRunner(
   absl::StatusOr<std::unique_ptr<ModelRunner>> torch =
       CreateTorch(directory, options);
   if (torch.ok()) {
-    warning(absl::StrCat("the native backend cannot, torch does: ",
-                         native.status().message()));
+    observer.warning(absl::StrCat("the native backend cannot, torch does: ",
+                                  native.status().message()));
     return torch;
   }
   return absl::Status(native.status().code(),

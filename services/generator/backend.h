@@ -3,10 +3,8 @@
 // Which backend runs a model.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "services/generator/runner/model_runner.h"
@@ -27,11 +25,12 @@ struct BackendOptions {
 // Errors: INVALID_ARGUMENT "field: what, got, limit".
 absl::Status CheckOptions(const BackendOptions& options);
 
-// Loads the model of a Hugging Face directory. `warning` hears what is odd but
-// works, on this thread. REQUIRES: CheckOptions is OK.
+// Loads the model of a Hugging Face directory. `observer` hears on this thread
+// how far that is (native only) and what is odd but works; its warning may not
+// be empty. REQUIRES: CheckOptions is OK.
 // Errors: those of CreateNativeRunner and LoadTorchRunner.
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateRunner(
     const std::string& directory, const BackendOptions& options,
-    const std::function<void(std::string_view)>& warning);
+    const LoadObserver& observer);
 
 }  // namespace sluice::generator

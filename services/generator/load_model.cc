@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
 #include "common/vocabulary/token_table.h"
+#include "services/generator/progress_bar.h"
 #include "services/generator/sampler/generation_config.h"
 
 namespace sluice::generator {
@@ -52,9 +53,10 @@ void LogLoaded(const LoadedModel& model, Logger& log) {
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   const MonotonicClock clock;
   const Nanos start = clock.Now();
-  const auto warning = [&log](std::string_view message) {
-    log.Warning("model", {{"warning", message}});
-  };
+  const LoadObserver observer = {.progress = TerminalProgressBar(),
+                                 .warning = [&log](std::string_view message) {
+                                   log.Warning("model", {{"warning", message}});
+                                 }};
   if (!std::filesystem::is_directory(options.directory)) {
     return absl::NotFoundError(absl::StrCat("model: no such directory, got \"",
                                             options.directory, "\""));
@@ -65,7 +67,7 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
                    ReadSamplingDefaults(options.directory));
   ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadVocabulary(options.directory));
   ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
-                   CreateRunner(options.directory, options.backend, warning));
+                   CreateRunner(options.directory, options.backend, observer));
   ServedModel served;
   served.name = options.name;
   served.info = runner->info();

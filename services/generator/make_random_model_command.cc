@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -12,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "services/generator/make_random_model.h"
 #include "services/generator/make_random_model_shape.h"
+#include "services/generator/progress_bar.h"
 
 namespace sluice::generator {
 namespace {
@@ -92,19 +91,6 @@ absl::StatusOr<RandomModelOptions> ParseArgs(
   return options;
 }
 
-void PrintBar(int64_t done_bytes, int64_t total_bytes) {
-  constexpr int kWidth = 40;
-  const double part = total_bytes == 0 ? 1.0
-                                       : static_cast<double>(done_bytes) /
-                                             static_cast<double>(total_bytes);
-  const int filled = static_cast<int>(part * kWidth);
-  std::fprintf(stderr, "\r[%-*s] %3d%%  %.2f of %.2f GB", kWidth,
-               std::string(filled, '#').c_str(), static_cast<int>(part * 100),
-               static_cast<double>(done_bytes) / 1e9,
-               static_cast<double>(total_bytes) / 1e9);
-  if (done_bytes == total_bytes) std::fputc('\n', stderr);
-}
-
 }  // namespace
 
 int MakeRandomModelCommand(const std::vector<std::string>& args) {
@@ -115,11 +101,9 @@ int MakeRandomModelCommand(const std::vector<std::string>& args) {
     }
   }
   const absl::StatusOr<RandomModelOptions> options = ParseArgs(args);
-  const bool terminal = isatty(STDERR_FILENO) == 1;
   const absl::Status status =
-      options.ok()
-          ? MakeRandomModel(*options, terminal ? PrintBar : WriteProgress())
-          : options.status();
+      options.ok() ? MakeRandomModel(*options, TerminalProgressBar())
+                   : options.status();
   if (status.ok()) return 0;
   std::fprintf(stderr, "make-random-model: %s\n",
                std::string(status.message()).c_str());
