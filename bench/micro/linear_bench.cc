@@ -1,19 +1,12 @@
-// Linear kernels beside what the machine can do: the read bandwidth that
-// bounds one row, and the multiply-add rate that bounds many. Both are measured
-// in the same run, because these machines differ and drift.
-
-#include <benchmark/benchmark.h>
+// Exact weights: one row is bound by the read bandwidth.
 
 #include <algorithm>
-#include <cstdint>
-#include <cstdio>
 #include <string>
 #include <vector>
 
-#include "services/generator/kernels/cpu_isa.h"
+#include "bench/micro/kernel_bench.h"
 #include "services/generator/kernels/huge_buffer.h"
 #include "services/generator/kernels/kernel_set.h"
-#include "services/generator/kernels/thread_pool.h"
 
 namespace sluice::generator::kernels {
 namespace {
@@ -61,10 +54,10 @@ class ColdWeights {
 };
 
 void BenchLinear(benchmark::State& state, CpuIsa isa, Shape shape,
-                 WeightFormat format, int threads) {
+                 WeightFormat format, const Limits& limits) {
   const int32_t x_rows = static_cast<int32_t>(state.range(0));
   const KernelSet kernels = KernelsFor(isa);
-  ThreadPool pool({.threads = threads, .spin_turns = 2000});
+  ThreadPool pool({.threads = limits.threads});
   ColdWeights weights(shape, format);
   std::vector<float> x(size_t(x_rows) * shape.columns, 0.5f);
   std::vector<float> out(size_t(x_rows) * shape.rows);
@@ -84,47 +77,25 @@ void BenchLinear(benchmark::State& state, CpuIsa isa, Shape shape,
     });
     benchmark::ClobberMemory();
   }
-  using Counter = benchmark::Counter;
-  const double turns = static_cast<double>(state.iterations());
-  state.counters["GB/s"] =
-      Counter(turns * weights.bytes() / 1e9, Counter::kIsRate);
-  state.counters["GFLOP/s"] = Counter(
-      turns * 2e-9 * x_rows * shape.rows * shape.columns, Counter::kIsRate);
+  Report(state,
+         {.bytes = static_cast<double>(weights.bytes()),
+          .operations = 2.0 * x_rows * shape.rows * shape.columns},
+         limits);
 }
 
-// What any kernel that reads its weights once is bounded by.
-void BenchReadBandwidth(benchmark::State& state, int threads) {
-  HugeBuffer memory = *HugeBuffer::Allocate(kColdBytes);
-  std::fill(memory.bytes(), memory.bytes() + memory.size(), uint8_t{1});
-  ThreadPool pool({.threads = threads, .spin_turns = 2000});
-  constexpr int64_t kWords = kColdBytes / 8;
-  for (auto _ : state) {
-    pool.Run([&](ThreadPool::Worker& worker) {
-      worker.For(kWords, int64_t{1} << 17, [&](int64_t begin, int64_t end) {
-        const auto* words = reinterpret_cast<const uint64_t*>(memory.bytes());
-        uint64_t sum = 0;
-        for (int64_t i = begin; i < end; ++i) sum += words[i];
-        benchmark::DoNotOptimize(sum);
-      });
-    });
-  }
-  state.counters["GB/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * kColdBytes / 1e9,
-      benchmark::Counter::kIsRate);
-}
+}  // namespace
 
-void RegisterAll(int threads) {
-  benchmark::RegisterBenchmark("read_bandwidth", BenchReadBandwidth, threads)
-      ->UseRealTime();
-  for (CpuIsa isa : {CpuIsa::kAvx2, CpuIsa::kAvx512}) {
+void RegisterLinear(const Limits& limits) {
+  for (const CpuIsa isa : {CpuIsa::kAvx2, CpuIsa::kAvx512}) {
     if (!CpuSupports(isa)) continue;
     for (const Shape& shape : kShapes) {
-      for (WeightFormat format : {WeightFormat::kBf16, WeightFormat::kF32}) {
+      for (const WeightFormat format :
+           {WeightFormat::kBf16, WeightFormat::kF32}) {
         const std::string name =
             "linear/" + std::string(CpuIsaName(isa)) + "/" + shape.name +
             (format == WeightFormat::kBf16 ? "/bf16" : "/f32");
         benchmark::RegisterBenchmark(name.c_str(), BenchLinear, isa, shape,
-                                     format, threads)
+                                     format, limits)
             ->ArgName("rows")
             ->Arg(1)
             ->Arg(8)
@@ -136,14 +107,4 @@ void RegisterAll(int threads) {
   }
 }
 
-}  // namespace
 }  // namespace sluice::generator::kernels
-
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  const int threads = std::max(1u, std::thread::hardware_concurrency());
-  std::printf("threads: %d\n", threads);
-  sluice::generator::kernels::RegisterAll(threads);
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
