@@ -5,6 +5,7 @@ import contextlib
 import os
 import subprocess
 import threading
+import time
 
 import grpc
 
@@ -103,3 +104,14 @@ def in_threads(work, count):
     for thread in threads:
         thread.join()
     return results
+
+
+def await_no_active_blocks(service, limit_s=120):
+    """The active blocks that are left in the end: a stream may end a moment
+    before the metric says so."""
+    until = time.monotonic() + limit_s
+    while True:
+        active = service.metrics()['sluice_kv_cache_blocks{state="active"}']
+        if active == 0 or time.monotonic() > until:
+            return active
+        time.sleep(0.01)

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from harness.generators import generators  # noqa: E402
+from harness.generators import await_no_active_blocks, generators  # noqa: E402
 from harness.proofs import load_proof  # noqa: E402
 from harness.stack import ROOT  # noqa: E402
 
@@ -25,7 +25,7 @@ class CancelBoundTest(unittest.TestCase):
                 load.run(lambda: sum(cancel_bound.cancels_of(
                     service.metrics()).values()) >= CANCELS,
                     cancel_bound.STREAMS, cancel_bound.CANCELLERS)
-                active = cancel_bound.await_no_active_blocks(service)
+                active = await_no_active_blocks(service)
             rows = cancel_bound.read_trace(trace)
         ends = [row for row in rows if row["kind"] == "end"]
         left = {"failures": load.failures, "alive": True, "active_blocks": active}
