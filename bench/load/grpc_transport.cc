@@ -25,6 +25,7 @@ using gateway::v1::GatewayService;
 using generator::v1::GeneratorService;
 
 constexpr std::chrono::seconds kConnectTimeout(2);
+constexpr int32_t kPatienceMs = 60'000;
 
 using ChannelPtr = std::shared_ptr<grpc::Channel>;
 
@@ -68,8 +69,12 @@ class GrpcTransport final : public Transport {
  public:
   GrpcTransport(const TargetOptions& target, EventLoop& loop)
       : target_(target), loop_(loop) {
+    // A machine under load answers late; the figures shall say so, not errors.
+    const ChannelOptions patient = {.keepalive_timeout_ms = kPatienceMs,
+                                    .max_backoff_ms = kPatienceMs,
+                                    .own_connection = true};
     for (int32_t i = 0; i < target.connections; ++i) {
-      channels_.push_back(MakeChannel(target.server, {.own_connection = true}));
+      channels_.push_back(MakeChannel(target.server, patient));
     }
     // Connecting is no part of any request's latency; where it fails, the calls
     // say why.

@@ -39,9 +39,12 @@ class LastChance : public std::enable_shared_from_this<LastChance> {
 
   // REQUIRES: called once.
   void Begin() {
+    // The alarm keeps its function until it goes itself: what the function
+    // owns must leave it, or each would hold the other for ever.
     alarm_.Set(std::chrono::system_clock::now() + kLastChance,
-               [self = shared_from_this()](bool passed) {
-                 if (passed) grpc_call_cancel(self->call_, nullptr);
+               [self = shared_from_this()](bool passed) mutable {
+                 const std::shared_ptr<LastChance> last = std::move(self);
+                 if (passed) grpc_call_cancel(last->call_, nullptr);
                });
   }
   void Over() { alarm_.Cancel(); }
