@@ -14,13 +14,15 @@ NOT_PROVEN = 3
 
 
 class Proof:
-    def __init__(self, name):
+    def __init__(self, name, append=False):
         self.name = name
         directory = os.path.join(ROOT, "build", "prove")
         os.makedirs(directory, exist_ok=True)
         self.path = os.path.join(directory, name + ".jsonl")
-        self._file = open(self.path, "w", encoding="utf-8")
+        self._file = open(self.path, "a" if append else "w", encoding="utf-8")
         self._began = time.monotonic()
+        if append:
+            return  # reads what another run wrote
         self.sample(kind="run", claim=name, commit=_commit(), cores=os.cpu_count(),
                     cpu=_cpu(), kernel=platform.release(),
                     time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
