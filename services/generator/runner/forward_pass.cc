@@ -125,22 +125,30 @@ void ForwardPass::Lay(absl::Span<const PassSequence> sequences) {
 }
 
 void ForwardPass::LayAttention(absl::Span<const PassSequence> sequences) {
-  const int32_t kv_heads = parts_.config->kv_heads;
-  const int32_t group = parts_.config->heads / kv_heads;
   const size_t enough = static_cast<size_t>(parts_.threads->threads()) * 2;
   for (const int32_t per_task : kVectorsPerTask) {
-    tasks_.clear();
-    for (size_t s = 0; s < sequences.size(); ++s) {
-      const int32_t vectors =
-          static_cast<int32_t>(sequences[s].token_ids.size()) * group;
-      for (int32_t begin = 0; begin < vectors; begin += per_task) {
-        const int32_t end = std::min(vectors, begin + per_task);
-        for (int32_t head = 0; head < kv_heads; ++head) {
-          tasks_.push_back({static_cast<int32_t>(s), head, begin, end});
-        }
+    CutAttention(sequences, per_task);
+    if (tasks_.size() >= enough) break;
+  }
+  const int32_t kv_heads = parts_.config->kv_heads;
+  tasks_own_heads_ = rows_.size() == sequences.size() &&
+                     tasks_.size() == sequences.size() * kv_heads;
+}
+
+void ForwardPass::CutAttention(absl::Span<const PassSequence> sequences,
+                               int32_t vectors_per_task) {
+  const int32_t kv_heads = parts_.config->kv_heads;
+  const int32_t group = parts_.config->heads / kv_heads;
+  tasks_.clear();
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    const int32_t vectors =
+        static_cast<int32_t>(sequences[s].token_ids.size()) * group;
+    for (int32_t begin = 0; begin < vectors; begin += vectors_per_task) {
+      const int32_t end = std::min(vectors, begin + vectors_per_task);
+      for (int32_t head = 0; head < kv_heads; ++head) {
+        tasks_.push_back({static_cast<int32_t>(s), head, begin, end});
       }
     }
-    if (tasks_.size() >= enough) return;
   }
 }
 
@@ -199,7 +207,7 @@ void ForwardPass::RunLayer(Worker& worker, int32_t layer) {
   Operand operand = Norm(worker, weights.input_norm, weights.qkv, nullptr);
   Multiply(worker, weights.qkv, operand,
            {qkv_.row(0), qkv_.stride, bias(weights.qkv_bias), false});
-  RotateAndStore(worker, layer);
+  if (!tasks_own_heads_) RotateAndStore(worker, layer);
   Attend(worker, layer);
   operand = Attended(worker, weights.output);
   Multiply(worker, weights.output, operand,
@@ -290,26 +298,33 @@ ForwardPass::Operand ForwardPass::Activated(Worker& worker,
   return {gate_up_.row(0), gate_up_.stride, {}, row_count()};
 }
 
-void ForwardPass::RotateAndStoreRow(int32_t layer, int64_t i) {
+void ForwardPass::RotateAndStore(int32_t layer, int64_t i, int32_t head_begin,
+                                 int32_t head_end) {
   const ModelConfig& config = *parts_.config;
   const int32_t head_dim = config.head_dim;
+  const int32_t half = head_dim / 2;
+  const int32_t group = config.heads / config.kv_heads;
+  const int32_t count = head_end - head_begin;
   const Row& row = rows_[i];
   float* query = qkv_.row(i);
-  float* key = query + config.query_size();
+  float* key = query + config.query_size() + int64_t{head_begin} * head_dim;
   const float* value = key + config.kv_size();
-  // Queries and keys stand side by side.
-  parts_.kernels.rope(query, config.heads + config.kv_heads, head_dim / 2,
-                      cosine_.row(i), sine_.row(i));
-  for (int32_t head = 0; head < config.kv_heads; ++head) {
-    parts_.kernels.kv_write(parts_.kv_pool->View(layer, head, row.block_table),
-                            row.position, key + int64_t{head} * head_dim,
-                            value + int64_t{head} * head_dim);
+  parts_.kernels.rope(query + int64_t{head_begin} * group * head_dim,
+                      count * group, half, cosine_.row(i), sine_.row(i));
+  parts_.kernels.rope(key, count, half, cosine_.row(i), sine_.row(i));
+  for (int32_t head = 0; head < count; ++head) {
+    parts_.kernels.kv_write(
+        parts_.kv_pool->View(layer, head_begin + head, row.block_table),
+        row.position, key + int64_t{head} * head_dim,
+        value + int64_t{head} * head_dim);
   }
 }
 
 void ForwardPass::RotateAndStore(Worker& worker, int32_t layer) {
   worker.For(row_count(), RowGrain(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) RotateAndStoreRow(layer, i);
+    for (int64_t i = begin; i < end; ++i) {
+      RotateAndStore(layer, i, 0, parts_.config->kv_heads);
+    }
   });
 }
 
@@ -322,6 +337,9 @@ void ForwardPass::Attend(Worker& worker, int32_t layer) {
     const AttentionTask& task = tasks_[index];
     const PassSequence& sequence = sequences_[task.sequence];
     const int64_t first_row = first_rows_[task.sequence];
+    if (tasks_own_heads_) {
+      RotateAndStore(layer, first_row, task.kv_head, task.kv_head + 1);
+    }
     const int64_t offset = int64_t{task.kv_head} * group * config.head_dim;
     kernels::AttentionCall call;
     call.kv = parts_.kv_pool->View(layer, task.kv_head, sequence.block_table);

@@ -92,6 +92,8 @@ class ForwardPass {
   absl::Status MakeQuantRows();
   void Lay(absl::Span<const PassSequence> sequences);
   void LayAttention(absl::Span<const PassSequence> sequences);
+  void CutAttention(absl::Span<const PassSequence> sequences,
+                    int32_t vectors_per_task);
   int64_t RowGrain() const;
   int32_t row_count() const { return static_cast<int32_t>(rows_.size()); }
 
@@ -108,7 +110,9 @@ class ForwardPass {
   Operand Attended(Worker& worker, const PackedMatrix& matrix);
   Operand Activated(Worker& worker, const PackedMatrix& matrix);
   void RotateAndStore(Worker& worker, int32_t layer);
-  void RotateAndStoreRow(int32_t layer, int64_t row);
+  // Of one row and KV heads [head_begin, head_end) with their query heads.
+  void RotateAndStore(int32_t layer, int64_t row, int32_t head_begin,
+                      int32_t head_end);
   void Attend(Worker& worker, int32_t layer);
   void Head(Worker& worker);
   void Multiply(Worker& worker, const PackedMatrix& matrix,
@@ -133,6 +137,9 @@ class ForwardPass {
   std::vector<Row> rows_;
   std::vector<int32_t> first_rows_;  // per sequence
   std::vector<AttentionTask> tasks_;
+  // A task is all there is of its KV head in its only row: it may rotate and
+  // store that by itself.
+  bool tasks_own_heads_ = false;
   std::vector<int32_t> wanted_rows_;
   float* logits_ = nullptr;
 };
