@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
+#include "services/generator/engine/invariants.h"
 
 namespace sluice::generator {
 namespace {
@@ -25,6 +27,16 @@ absl::Status DrainingError() {
 EngineParts WithGate(EngineParts parts, AdmissionGate& gate) {
   parts.gate = &gate;
   return parts;
+}
+
+// In builds for development: a leak shows itself where it is made.
+void CheckAtRest([[maybe_unused]] const EngineCore& core) {
+#ifdef SLUICE_CHECK_AT_REST
+  const absl::Status status = CheckInvariants(core.scheduler());
+  SLUICE_CHECK(status.ok(), std::string(status.message()));
+  SLUICE_CHECK(!core.idle() || core.scheduler().block_counts().active == 0,
+               "an idle engine holds no block");
+#endif
 }
 
 }  // namespace
@@ -90,6 +102,7 @@ void Engine::Loop() {
     if (ran) {
       submissions = mailbox_.DrainAll();
     } else {
+      CheckAtRest(core_);
       beat_.store(0);
       const Nanos rest = core_.NextWakeup() - parts_.clock.Now();
       submissions =
