@@ -76,9 +76,12 @@ ABSL_FLAG(int32_t, max_context, NativeRunnerOptions().max_context,
 
 ABSL_FLAG(int32_t, max_step_rows, SchedulerOptions().max_step_rows,
           "rows of a step at most, decode and prefill together");
-ABSL_FLAG(int32_t, max_running_sequences,
-          SchedulerOptions().max_running_sequences,
+ABSL_FLAG(int32_t, max_batch_size, SchedulerOptions().max_batch_size,
           "sequences that are computed at once");
+ABSL_FLAG(int32_t, min_batch_size, SchedulerOptions().min_batch_size,
+          "sequences that an idle engine waits for before it starts; 1: none");
+ABSL_FLAG(int32_t, batch_timeout_ms, SchedulerOptions().batch_timeout_ms,
+          "time after which it starts with fewer");
 ABSL_FLAG(int32_t, target_step_ms, StepPacerOptions().target_step_ms,
           "time that a step should take; prefill is cut to meet it");
 ABSL_FLAG(int32_t, max_queued_requests, SchedulerOptions().max_queued_requests,
@@ -160,7 +163,9 @@ EngineOptions EngineOfFlags() {
   EngineOptions engine;
   SchedulerOptions& scheduler = engine.scheduler;
   scheduler.max_step_rows = absl::GetFlag(FLAGS_max_step_rows);
-  scheduler.max_running_sequences = absl::GetFlag(FLAGS_max_running_sequences);
+  scheduler.max_batch_size = absl::GetFlag(FLAGS_max_batch_size);
+  scheduler.min_batch_size = absl::GetFlag(FLAGS_min_batch_size);
+  scheduler.batch_timeout_ms = absl::GetFlag(FLAGS_batch_timeout_ms);
   scheduler.max_queued_requests = absl::GetFlag(FLAGS_max_queued_requests);
   scheduler.max_queued_tokens = absl::GetFlag(FLAGS_max_queued_tokens);
   scheduler.max_preemptions = absl::GetFlag(FLAGS_max_preemptions);

@@ -81,7 +81,7 @@ class LoadTest(unittest.TestCase):
             and stack.gateway.metrics()["sluice_requests_in_flight"] == 0))
 
     def test_overload_is_refused_with_a_time_to_retry_and_leaves_nothing(self):
-        flags = ["--backend=scripted:20000", "--max_running_sequences=2",
+        flags = ["--backend=scripted:20000", "--max_batch_size=2",
                  "--max_queued_requests=4"]
         with Stack(generator=flags) as stack:
             faces = {"grpc": stack.grpc_target,
@@ -104,15 +104,16 @@ class LoadTest(unittest.TestCase):
 
     def test_mixed_load_keeps_every_promise_and_leaves_no_descriptor(self):
         flags = ["--backend=native", "--threads=1", "--kv_cache_tokens=8192",
-                 "--max_running_sequences=4", "--max_queued_requests=16"]
+                 "--max_batch_size=4", "--max_queued_requests=16"]
         with Stack(generator=flags) as stack:
             files = []
             for turn in range(3):
                 loads = [
                     Bench("--face=grpc", f"--server={stack.grpc_target}",
-                          "--questions=10", "--cancel_share=0.2",
-                          "--cancel_within_ms=50", "--requests=60",
-                          "--clients=8", f"--seed={turn}"),
+                          "--questions=10", "--cancel_share=0.5",
+                          "--cancel_within_ms=30", "--requests=80",
+                          "--output_tokens=40", "--clients=8",
+                          f"--seed={turn}"),
                     Bench("--face=http", f"--server=127.0.0.1:{stack.http_port}",
                           "--questions=10", "--slow_share=0.1", "--clients=8",
                           "--slow_bytes_per_second=2000", "--requests=60",

@@ -21,7 +21,7 @@ namespace {
 
 EngineOptions EngineOf(const Setting& setting) {
   EngineOptions engine;
-  engine.scheduler.max_running_sequences = setting.max_running;
+  engine.scheduler.max_batch_size = setting.max_running;
   engine.scheduler.max_step_rows = std::max(512, setting.max_running);
   engine.scheduler.max_queued_requests = 1 << 20;
   engine.scheduler.prefix_cache = setting.prefix_cache;

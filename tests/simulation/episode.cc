@@ -304,10 +304,27 @@ absl::Status Episode::JudgeStep(bool ran, Nanos began,
   }
   const SchedulerCounts after = scheduler.counts();
   if (!ran && !core_->idle() && after.paused_requests == 0) {
-    return Broken("nothing runs although requests wait");
+    if (!GathersRightly(began)) {
+      return Broken("nothing runs although requests wait");
+    }
+    parts_.situations.Met(Situation::kBatchGathered);
   }
   if (ran && clock_.Now() == began) return Broken("a step without the runner");
   return absl::OkStatus();
+}
+
+// Nothing ever ran of those that wait, they are few and all are new.
+bool Episode::GathersRightly(Nanos began) const {
+  const SchedulerOptions& options = world_.options().scheduler;
+  const Nanos timeout = options.batch_timeout_ms * kNanosPerMilli;
+  size_t sequences = 0;
+  for (const auto& [ticket, live] : core_->scheduler().requests()) {
+    if (live->started || began - live->arrived_at >= timeout) return false;
+    for (const Sequence& sequence : live->sequences) {
+      sequences += sequence.state != Sequence::State::kEnded;
+    }
+  }
+  return sequences < static_cast<size_t>(options.min_batch_size);
 }
 
 Nanos Episode::QueueTimeout(const LiveRequest& live) const {

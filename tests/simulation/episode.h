@@ -77,6 +77,7 @@ class Episode {
   absl::Status Supersede(Guest& guest);
   absl::Status Step();
   absl::Status JudgeStep(bool ran, Nanos began, const SchedulerCounts& before);
+  bool GathersRightly(Nanos began) const;
   Nanos QueueTimeout(const LiveRequest& live) const;
   Nanos FirstTokenTimeout(const LiveRequest& live) const;
   absl::Status JudgePauses(const std::vector<std::string>& full) const;

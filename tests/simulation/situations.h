@@ -53,6 +53,7 @@ enum class Situation {
   kEndedByStopId,
   kEndedByStopString,
   kEndedByLength,
+  kBatchGathered,
   kIdle,
   kCount,
 };
@@ -104,6 +105,7 @@ inline constexpr std::array<const char*, kSituations> kSituationNames = {
     "ended_by_stop_id",
     "ended_by_stop_string",
     "ended_by_length",
+    "batch_gathered",
     "idle",
 };
 static_assert(kSituationNames.back() != nullptr, "every situation has a name");

@@ -21,13 +21,16 @@ std::vector<int32_t> DrawIds(Dice& dice, int32_t count) {
 
 SchedulerOptions DrawScheduler(Dice& dice) {
   SchedulerOptions options;
-  options.max_running_sequences = dice.OneOf({4, 8, 16, 32});
-  options.max_step_rows =
-      options.max_running_sequences + dice.OneOf({1, 16, 64, 512});
+  options.max_batch_size = dice.OneOf({4, 8, 16, 32});
+  options.max_step_rows = options.max_batch_size + dice.OneOf({1, 16, 64, 512});
   options.max_queued_requests = dice.OneOf({12, 32, 256});
   options.max_queued_tokens = dice.OneOf({2000, 8000, 1 << 22});
   options.max_preemptions = dice.Between(0, 3);
   options.prefix_cache = !dice.OneIn(8);
+  if (dice.OneIn(4)) {
+    options.min_batch_size = dice.Between(2, options.max_batch_size);
+    options.batch_timeout_ms = dice.OneOf({1, 20, 200});
+  }
   return options;
 }
 

@@ -164,7 +164,7 @@ TEST_F(EngineCoreTest, StreamIsStartedDeltasFinished) {
 
 TEST_F(EngineCoreTest, WaitingStreamHearsItsPositionEachSecond) {
   EngineOptions options;
-  options.scheduler.max_running_sequences = 1;
+  options.scheduler.max_batch_size = 1;
   Start(options);
   runner_->step_time = 100 * kNanosPerMilli;
   const auto first = Submit(Fields("a", 5, 40));

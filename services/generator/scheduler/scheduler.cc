@@ -221,9 +221,25 @@ void Scheduler::PlanPrefill(int32_t& budget) {
   }
 }
 
+Nanos Scheduler::GathersUntil() const {
+  if (options_.min_batch_size == 1 || !running_.empty()) return 0;
+  int32_t count = 0;
+  Nanos oldest = kNoDeadline;
+  for (const Sequence* sequence : waiting_) {
+    const LiveRequest& request = *sequence->request;
+    if (sequence->state != State::kWaiting || request.paused) continue;
+    if (request.started) return 0;
+    oldest = std::min(oldest, request.arrived_at);
+    ++count;
+  }
+  if (count == 0 || count >= options_.min_batch_size) return 0;
+  return oldest + options_.batch_timeout_ms * kNanosPerMilli;
+}
+
 void Scheduler::AdmitWaiting(int32_t& budget, Nanos now) {
-  while (budget > 0 && static_cast<int32_t>(running_.size()) <
-                           options_.max_running_sequences) {
+  if (now < GathersUntil()) return;
+  while (budget > 0 &&
+         static_cast<int32_t>(running_.size()) < options_.max_batch_size) {
     // Asked each time, for each that is admitted puts its tenant further back.
     // The first in order that does not fit holds up those behind it, or a
     // large one would wait for ever.
@@ -493,7 +509,8 @@ std::vector<std::pair<Ticket, int32_t>> Scheduler::QueuePositions() {
 }
 
 Nanos Scheduler::NextDeadline() const {
-  Nanos next = kNoDeadline;
+  const Nanos gathers_until = GathersUntil();
+  Nanos next = gathers_until == 0 ? kNoDeadline : gathers_until;
   for (const auto& [ticket, request] : requests_) {
     next = std::min(next, request->ends_by());
   }

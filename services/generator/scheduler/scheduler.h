@@ -106,8 +106,8 @@ class Scheduler {
 
   // Requests ahead of each queued one, in order.
   std::vector<std::pair<Ticket, int32_t>> QueuePositions();
-  // When the first request ends by its deadline or timeouts, should nothing
-  // else happen; kNoDeadline when none will.
+  // When time alone changes something: a deadline or timeout passes or a batch
+  // has been gathered for long enough; kNoDeadline when it never does.
   Nanos NextDeadline() const;
   SchedulerCounts counts() const;
   // What Submit would let in now, told to those who ask from other threads.
@@ -139,6 +139,9 @@ class Scheduler {
   void PlanDecode();
   void PlanPrefill(int32_t& budget);
   void AdmitWaiting(int32_t& budget, Nanos now);
+  // Nothing runs, and what waits shall wait for company until then; 0: it shall
+  // not.
+  Nanos GathersUntil() const;
   // The first in order that may be admitted; null when there is none.
   Sequence* NextWaiting();
   bool AdmitOne(Sequence& sequence, Nanos now);

@@ -16,10 +16,17 @@ absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
 }  // namespace
 
 absl::Status CheckOptions(const SchedulerOptions& options) {
+  RETURN_IF_ERROR(CheckAtLeast("max_batch_size", options.max_batch_size, 1));
+  RETURN_IF_ERROR(CheckAtLeast("min_batch_size", options.min_batch_size, 1));
+  if (options.min_batch_size > options.max_batch_size) {
+    return FieldError("min_batch_size", "above max_batch_size",
+                      absl::StrCat(options.min_batch_size),
+                      absl::StrCat(options.max_batch_size));
+  }
   RETURN_IF_ERROR(
-      CheckAtLeast("max_running_sequences", options.max_running_sequences, 1));
+      CheckAtLeast("batch_timeout_ms", options.batch_timeout_ms, 0));
   RETURN_IF_ERROR(CheckAtLeast("max_step_rows", options.max_step_rows,
-                               options.max_running_sequences));
+                               options.max_batch_size));
   RETURN_IF_ERROR(
       CheckAtLeast("max_queued_requests", options.max_queued_requests, 1));
   RETURN_IF_ERROR(

@@ -13,8 +13,12 @@ struct SchedulerOptions {
   // Rows of a step at most; every running sequence has one, the rest is
   // prefill. More make prefill cheaper and let cancels wait longer.
   int32_t max_step_rows = 512;
-  // Sequences that hold blocks at once.
-  int32_t max_running_sequences = 64;
+  // Sequences that are computed, and so hold blocks, at once.
+  int32_t max_batch_size = 64;
+  // With nothing running, sequences are waited for until there are so many, or
+  // one of them has waited so long. What runs is never held up.
+  int32_t min_batch_size = 1;
+  int32_t batch_timeout_ms = 100;
   // Requests that wait for their first step; beyond, they are refused.
   int32_t max_queued_requests = 256;
   // Their prompt and output tokens together; one request always may wait.

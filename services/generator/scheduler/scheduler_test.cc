@@ -219,7 +219,7 @@ TEST(SchedulerTest, LongPromptIsCutIntoChunksBesideDecodes) {
 TEST(SchedulerTest, StepNeverHasMoreRowsThanItMay) {
   SchedulerOptions options;
   options.max_step_rows = 8;
-  options.max_running_sequences = 8;
+  options.max_batch_size = 8;
   Loop loop(options, 200, 4);
   std::vector<Request> requests;
   for (int i = 0; i < 20; ++i) requests.push_back(Simple(5 + i, 10));
@@ -236,7 +236,7 @@ TEST(SchedulerTest, StepNeverHasMoreRowsThanItMay) {
 
 TEST(SchedulerTest, HigherClassStartsFirst) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Loop loop(options, 20, 8);
   std::vector<Ticket> tickets;
   for (Priority priority :
@@ -393,7 +393,7 @@ TEST(SchedulerTest, ErrorOfOneRowEndsThatRequestAlone) {
 
 TEST(SchedulerTest, FailedStepEndsItsRequestsAndNoOthers) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Loop loop(options, 40, 8);
   const Ticket first = loop.Add(Simple(5, 5));
   const Request later = Simple(6, 5);
@@ -427,7 +427,7 @@ TEST(SchedulerTest, TenThousandRandomRequestsKeepTheirStreams) {
   constexpr int kRequests = 10000;
   std::mt19937 random(2024);
   SchedulerOptions options;
-  options.max_running_sequences = 12;
+  options.max_batch_size = 12;
   Loop loop(options, 26, 4);
   std::map<Ticket, Request> requests;
   int cancelled = 0;
@@ -524,7 +524,7 @@ TEST(SchedulerTest, ResumedSequencesGoOnWithTheSameIds) {
 TEST(SchedulerTest, BadOptionsAreRefusedByName) {
   SchedulerOptions options;
   options.max_step_rows = 10;
-  options.max_running_sequences = 11;
+  options.max_batch_size = 11;
   EXPECT_THAT(std::string(CheckOptions(options).message()),
               HasSubstr("max_step_rows: too small, got 10, limit at least 11"));
   EXPECT_TRUE(CheckOptions(SchedulerOptions{}).ok());

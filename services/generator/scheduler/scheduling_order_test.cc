@@ -85,7 +85,7 @@ class SchedulingOrderTest : public ::testing::Test {
 
 TEST_F(SchedulingOrderTest, LeastServedTenantGoesNext) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Start(options);
   const Ticket a1 = Add("a", 10, 5);
   const Ticket a2 = Add("a", 10, 5);
@@ -98,7 +98,7 @@ TEST_F(SchedulingOrderTest, LeastServedTenantGoesNext) {
 
 TEST_F(SchedulingOrderTest, OneStepAdmitsTenantsInTurn) {
   SchedulerOptions options;
-  options.max_running_sequences = 4;
+  options.max_batch_size = 4;
   Start(options);
   // Of other lengths, so of other tokens: none waits for another's prefill.
   const Ticket a1 = Add("a", 10, 5);
@@ -113,7 +113,7 @@ TEST_F(SchedulingOrderTest, OneStepAdmitsTenantsInTurn) {
 
 TEST_F(SchedulingOrderTest, PriorityClassStandsOverTheTenant) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Start(options);
   const Ticket a1 = Add("a", 10, 5, Priority::kSystem);
   const Ticket a2 = Add("a", 10, 5, Priority::kSystem);
@@ -123,7 +123,7 @@ TEST_F(SchedulingOrderTest, PriorityClassStandsOverTheTenant) {
 
 TEST_F(SchedulingOrderTest, FloodOfOneTenantLeavesTheOthersTheirShare) {
   SchedulerOptions options;
-  options.max_running_sequences = 6;
+  options.max_batch_size = 6;
   options.max_queued_requests = 1000;
   Start(options);
   for (int i = 0; i < 500; ++i) Add("flood", 10, 20);
@@ -140,7 +140,7 @@ TEST_F(SchedulingOrderTest, FloodOfOneTenantLeavesTheOthersTheirShare) {
 TEST_F(SchedulingOrderTest, WaitingMovesARequestUp) {
   for (const int32_t aging_ms : {20, 1'000'000}) {
     SchedulerOptions options;
-    options.max_running_sequences = 1;
+    options.max_batch_size = 1;
     options.priority_aging_ms = aging_ms;
     Start(options);
     started_.clear();
@@ -161,7 +161,7 @@ TEST_F(SchedulingOrderTest, WaitingMovesARequestUp) {
 
 TEST_F(SchedulingOrderTest, QueuePositionsFollowTheOrder) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Start(options);
   Add("a", 10, 50);
   Step();
@@ -177,7 +177,7 @@ TEST_F(SchedulingOrderTest, QueuePositionsFollowTheOrder) {
 
 TEST_F(SchedulingOrderTest, TokensFromTheCacheCostNothing) {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   Start(options);
   // Stays in the queue, so that no account is forgotten.
   const Ticket keeper = Add("keeper", 3, 3);

@@ -88,7 +88,7 @@ class TimeoutsTest : public ::testing::Test {
 
 SchedulerOptions OneSlot() {
   SchedulerOptions options;
-  options.max_running_sequences = 1;
+  options.max_batch_size = 1;
   return options;
 }
 
@@ -215,6 +215,53 @@ TEST_F(TimeoutsTest, PromptTooLongForTheMeasuredPrefillIsRefusedUnlessCached) {
   EXPECT_EQ(ReasonOf(Submit(fields)), std::string(kReasonDeadlineUnmeetable));
   fields.prompt_ids = known.prompt_ids;
   EXPECT_TRUE(Submit(fields).ok());
+}
+
+SchedulerOptions Batches() {
+  SchedulerOptions options;
+  options.min_batch_size = 3;
+  options.batch_timeout_ms = 250;
+  return options;
+}
+
+TEST_F(TimeoutsTest, IdleEngineWaitsForABatchOfTheLeastSize) {
+  Start(Batches());
+  Add(Fields());
+  Add(Fields());
+  EXPECT_EQ(scheduler_->NextDeadline(), now_ + 250 * kMilli);
+  Step();
+  EXPECT_TRUE(scheduler_->running().empty());
+  Add(Fields());
+  Step();
+  EXPECT_EQ(scheduler_->running().size(), 3u);
+  while (!scheduler_->idle()) Step();
+}
+
+TEST_F(TimeoutsTest, BatchStartsWithFewerAfterItsTimeout) {
+  Start(Batches());
+  Add(Fields());
+  for (int i = 0; i < 3; ++i) {
+    Step();
+    EXPECT_TRUE(scheduler_->running().empty());
+  }
+  Step();
+  EXPECT_EQ(scheduler_->running().size(), 1u);
+  while (!scheduler_->idle()) Step();
+}
+
+TEST_F(TimeoutsTest, WhatRunsIsNotHeldUpAndTakesNewcomersAlong) {
+  Start(Batches());
+  for (int i = 0; i < 3; ++i) Add(Fields(4, 20));
+  Step();
+  Add(Fields(4, 20));
+  Step();
+  EXPECT_EQ(scheduler_->running().size(), 4u);
+  for (Ticket ticket = 1; ticket <= 3; ++ticket) {
+    scheduler_->Abort(ticket, absl::CancelledError("gone"));
+  }
+  Step();
+  EXPECT_EQ(scheduler_->running().size(), 1u);
+  while (!scheduler_->idle()) Step();
 }
 
 TEST_F(TimeoutsTest, OutputThatMustComeCountsAgainstTheDeadline) {

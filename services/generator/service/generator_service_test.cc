@@ -303,7 +303,7 @@ TEST_F(GeneratorServiceTest, ClientCancelFreesItsBlocks) {
 
 TEST_F(GeneratorServiceTest, DeadlineEndsARequestThatCannotRun) {
   EngineOptions options;
-  options.scheduler.max_running_sequences = 1;
+  options.scheduler.max_batch_size = 1;
   Start(options);
   runner_.SetOpen(false);
   grpc::ClientContext context;
