@@ -9,7 +9,7 @@ namespace sluice::generator::kernels {
 namespace {
 
 // Query vectors that share the loads of keys and values.
-constexpr int kVectors = 4;
+constexpr int kVectors = 6;
 constexpr int32_t kLanes = 16;
 constexpr int kGroups = kAttentionTile / kKeyGroup;
 // Registers of values per vector.
@@ -116,7 +116,7 @@ template <int kRows, int kCount, typename Element>
 void ScoreGroups(const TileView<Element>& tile, int32_t group_begin,
                  int32_t head_dim, State& state) {
   __m512 sums[kRows][kCount];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int g = 0; g < kCount; ++g) sums[r][g] = _mm512_setzero_ps();
@@ -127,7 +127,7 @@ void ScoreGroups(const TileView<Element>& tile, int32_t group_begin,
     for (int g = 0; g < kCount; ++g) {
       keys[g] = Load16(tile.keys[group_begin + g] + d * kKeyGroup);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       const __m512 q = _mm512_set1_ps(state.q[r][d]);
 #pragma GCC unroll 4
@@ -136,7 +136,7 @@ void ScoreGroups(const TileView<Element>& tile, int32_t group_begin,
       }
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int g = 0; g < kCount; ++g) {
@@ -197,7 +197,7 @@ template <int kRows, int kCount, typename Element>
 void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
                const float* rescale, const int32_t* counts, State& state) {
   __m512 sums[kRows][kCount];
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) {
@@ -215,7 +215,7 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
     __m512 v[kCount];
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) v[u] = Load16(from + 16 * u);
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int r = 0; r < kRows; ++r) {
       const __m512 weight = _mm512_set1_ps(state.weights[r][t]);
 #pragma GCC unroll 4
@@ -224,7 +224,7 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
       }
     }
   }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int r = 0; r < kRows; ++r) {
     for (int32_t t = shared; t < counts[r]; ++t) {
       const Element* from =
@@ -321,8 +321,14 @@ template <typename Element>
 void Attend(const AttentionCall& call, int32_t vector_begin,
             int32_t vector_end) {
   int32_t v = vector_begin;
-  for (; v + 4 <= vector_end; v += 4) AttendVectors<4, Element>(call, v);
+  for (; v + kVectors <= vector_end; v += kVectors) {
+    AttendVectors<kVectors, Element>(call, v);
+  }
   switch (vector_end - v) {
+    case 5:
+      return AttendVectors<5, Element>(call, v);
+    case 4:
+      return AttendVectors<4, Element>(call, v);
     case 3:
       return AttendVectors<3, Element>(call, v);
     case 2:

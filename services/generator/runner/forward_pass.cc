@@ -21,8 +21,8 @@ constexpr int64_t kSharesPerThread = 8;
 constexpr int32_t kOwnRows = 4;
 
 // Vectors of an attention task: many share the loads of keys and values, few
-// keep all threads busy.
-constexpr int32_t kVectorsPerTask[] = {32, 16, 8, 4, 3, 2, 1};
+// keep all threads busy. The kernels take six, four or less at a time.
+constexpr int32_t kVectorsPerTask[] = {24, 12, 6, 4, 3, 2, 1};
 
 // inv_freq of Hugging Face: the exponent and the result are float32.
 std::vector<float> InverseFrequencies(const ModelConfig& config) {
