@@ -211,14 +211,14 @@ TEST_F(GatewayServiceTest, WhoTakesNothingFindsTheReasonInTheStatus) {
   grpc::ClientContext context;
   const auto reader = stub->Chat(&context, Chat());
   ASSERT_TRUE(Eventually([&] {
-    impatient.Tick();
+    if (impatient.paused() > 0) impatient.Tick();
     return !observer_.records().empty();
   }));
   EXPECT_EQ(observer_.records()[0].code, absl::StatusCode::kResourceExhausted);
   pb::ChatResponse response;
   int responses = 0;
   while (reader->Read(&response)) ++responses;
-  EXPECT_GT(responses, 2);
+  EXPECT_GE(responses, 1);
   EXPECT_LT(responses, 20'000);
   const absl::Status status = FromGrpcStatus(reader->Finish());
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
