@@ -102,12 +102,38 @@ class LoadTest(unittest.TestCase):
                                 ignore_eos=True)
             self.assertEqual(answer["token_count"], 4)
 
-    def test_mixed_load_keeps_every_promise_and_leaves_no_descriptor(self):
+    def test_cancels_at_any_moment_leave_no_connection(self):
+        # Steps without length: many a cancel meets the end of its answer.
+        with Stack(generator=["--backend=scripted:0"]) as stack:
+            faces = {"grpc": stack.grpc_target,
+                     "http": f"127.0.0.1:{stack.http_port}",
+                     "generator": f"127.0.0.1:{stack.generator.ports['grpc']}"}
+
+            def run(face, *more):
+                report = bench(f"--face={face}", f"--server={faces[face]}",
+                               "--clients=8", "--output_tokens=40", *more)
+                self.assert_kept(report)
+                self.assert_idle(stack)
+                return report
+            for face in faces:
+                run(face, "--requests=20")
+            files = {s.name: s.resources()["open_files"] for s in stack.services}
+            for face in faces:
+                report = run(face, "--requests=600", "--cancel_share=0.5",
+                             "--cancel_within_ms=5")
+                self.assertGreater(report["cancelled"], 0)
+            # Connections are closed a moment after their clients went.
+            for service in stack.services:
+                self.assertTrue(eventually(
+                    lambda: service.resources()["open_files"]
+                    <= files[service.name] + 2, limit_s=60),
+                    f"{service.resources()}, before: {files}")
+
+    def test_mixed_load_keeps_every_promise_and_leaves_nothing(self):
         flags = ["--backend=native", "--threads=1", "--kv_cache_tokens=8192",
                  "--max_batch_size=4", "--max_queued_requests=16"]
         with Stack(generator=flags) as stack:
-            files = []
-            for turn in range(3):
+            for turn in range(2):
                 loads = [
                     Bench("--face=grpc", f"--server={stack.grpc_target}",
                           "--questions=10", "--cancel_share=0.5",
@@ -124,13 +150,6 @@ class LoadTest(unittest.TestCase):
                     self.assertGreater(report["answers_compared"], 0)
                     self.assertEqual(report["unfinished"], 0)
                 self.assert_idle(stack)
-                files.append({s.name: s.resources()["open_files"]
-                              for s in stack.services})
-            # Connections are closed a moment after their clients went.
-            for service in stack.services:
-                self.assertTrue(eventually(
-                    lambda: service.resources()["open_files"]
-                    <= files[0][service.name] + 1), files)
 
     def test_slow_readers_are_paused_and_stop_nobody(self):
         readers = 6
@@ -177,8 +196,8 @@ class LoadTest(unittest.TestCase):
                     self.assertEqual(prober.ask("", ids)[1], 0)
                 for tenant in ("victim", "prober", ""):
                     for ids in prompts:
-                        # Whole blocks of 32.
-                        self.assertEqual(prober.ask(tenant, ids)[1], 64)
+                        # Whole blocks of 32, and maybe a part of one.
+                        self.assertGreaterEqual(prober.ask(tenant, ids)[1], 64)
             finally:
                 generator.stop()
 
