@@ -64,6 +64,7 @@ void Episode::StartEngine() {
       world_.options(),
       EngineParts{*runner_, parts_.vocabulary, clock_, parts_.metrics, board_});
   runner_->Watch(core_->scheduler());
+  waits_.emplace(parts_.situations);
 }
 
 absl::Status Episode::Run() {
@@ -276,11 +277,15 @@ absl::Status Episode::Step() {
     if (guest.client->full()) full.push_back(guest.client->fields().request_id);
   }
   const Nanos began = clock_.Now();
+  waits_->BeforeStep(core_->scheduler());
   const bool ran = core_->Step();
   ++tally_.steps;
   tally_.requests_in_steps += before.queued_requests + before.running_requests;
   RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
   RETURN_IF_ERROR(JudgeStep(ran, began, before));
+  RETURN_IF_ERROR(waits_->AfterStep(core_->scheduler(), ran));
+  tally_.longest_queue_steps =
+      std::max(tally_.longest_queue_steps, waits_->longest_wait_steps());
   RETURN_IF_ERROR(JudgePauses(full));
   CountSituations(before);
   if (!ran) AdvanceIdle();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/situations.h"
 #include "tests/simulation/tenant_hash_runner.h"
+#include "tests/simulation/waits.h"
 #include "tests/simulation/world.h"
 
 namespace sluice::generator {
@@ -34,7 +36,8 @@ struct EpisodeTally {
   int64_t requests_in_steps = 0;  // sum over steps of those alive
   int64_t kills = 0;
   int64_t resumed_after_kill = 0;
-  int64_t longest_wait_ms = 0;  // from submission to end, of the clock
+  int64_t longest_wait_ms = 0;      // from submission to end, of the clock
+  int64_t longest_queue_steps = 0;  // until the first step
 };
 
 // What all episodes share. Threads: one at a time.
@@ -100,6 +103,7 @@ class Episode {
   // The engine is lent the runner and goes first.
   std::unique_ptr<TenantHashRunner> runner_;
   std::unique_ptr<EngineCore> core_;
+  std::optional<WaitJudge> waits_;  // of this engine
   int32_t pool_positions_ = 0;
   std::vector<Guest> guests_;
   EpisodeTally tally_;

@@ -46,7 +46,8 @@ void PrintEpisode(uint64_t seed, int64_t number, const EpisodeTally& tally,
                   R"(,"requests_in_steps":)", tally.requests_in_steps,
                   R"(,"kills":)", tally.kills, R"(,"resumed_after_kill":)",
                   tally.resumed_after_kill, R"(,"longest_wait_ms":)",
-                  tally.longest_wait_ms, R"(,"situations":{)");
+                  tally.longest_wait_ms, R"(,"longest_queue_steps":)",
+                  tally.longest_queue_steps, R"(,"situations":{)");
   for (size_t i = 0; i < kSituations; ++i) {
     absl::StrAppend(&line, i == 0 ? "" : ",", "\"", kSituationNames[i],
                     "\":", situations.count(i));

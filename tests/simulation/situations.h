@@ -53,6 +53,7 @@ enum class Situation {
   kEndedByStopId,
   kEndedByStopString,
   kEndedByLength,
+  kLetPass,
   kBatchGathered,
   kIdle,
   kCount,
@@ -105,6 +106,7 @@ inline constexpr std::array<const char*, kSituations> kSituationNames = {
     "ended_by_stop_id",
     "ended_by_stop_string",
     "ended_by_length",
+    "let_pass",
     "batch_gathered",
     "idle",
 };
