@@ -205,7 +205,9 @@ TEST(ChooseFormats, AutoDependsOnTheSizeOfTheModel) {
   EXPECT_EQ(large.layers->bits, 8);
   EXPECT_EQ(large.head->bits, 8);
   EXPECT_FALSE(ChooseFormats({.layers = "none"}, int64_t{1} << 40)->head);
-  EXPECT_EQ(ChooseFormats({.layers = "int4"}, 1)->layers->bits, 4);
+  const DecoderFormats small = *ChooseFormats({.layers = "int4"}, 1);
+  EXPECT_EQ(QuantFormatName(*small.layers), "int4g32");
+  EXPECT_EQ(QuantFormatName(*small.head), "int8g128");
 }
 
 TEST(ChooseFormats, BadNamesAreRefusedBeforeAnythingIsRead) {

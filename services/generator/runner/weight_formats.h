@@ -19,7 +19,7 @@ struct QuantizeOptions {
   std::string layers = "auto";
   // Of embedding and head where the layers are quantised: "int8" or "int4".
   std::string head = "int8";
-  // Columns that share a scale: 32, 64 or 128; 0: what serves the format best.
+  // Columns that share a scale: 32, 64 or 128; 0: 128 for int8, 32 for int4.
   int32_t group = 0;
 };
 
