@@ -1,6 +1,9 @@
 #include "services/generator/kernels/cpu_isa.h"
 
+#include <cpuid.h>
+
 #include <array>
+#include <cstdint>
 
 namespace sluice::generator::kernels {
 namespace {
@@ -45,6 +48,14 @@ bool CpuSupports(CpuIsa isa) {
              __builtin_cpu_supports("avx512dq");
   }
   return false;
+}
+
+// gcc 12 has no name for this one: cpuid leaf 7, subleaf 1, eax bit 4.
+bool CpuHasAvxVnni() {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return CpuSupports(CpuIsa::kAvx2) &&
+         __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 &&
+         (eax >> 4 & 1) != 0;
 }
 
 bool CpuHasAvx512Vnni() {

@@ -19,7 +19,8 @@ std::string_view CpuIsaName(CpuIsa isa);
 std::optional<CpuIsa> CpuIsaFromName(std::string_view name);
 // What the processor and the operating system offer.
 bool CpuSupports(CpuIsa isa);
-// What some processors with AVX-512 have on top.
+// The 8-bit multiply-add that some processors have on top of AVX2 or AVX-512.
+bool CpuHasAvxVnni();
 bool CpuHasAvx512Vnni();
 // The best supported one.
 CpuIsa BestCpuIsa();

@@ -24,11 +24,12 @@ KernelSet KernelsFor(CpuIsa isa) {
          .rope = RopeAvx2,
          .swiglu = SwigluAvx2,
          .kv_write = KvWriteAvx2};
+  // The bits are the same, so what the processor has may decide.
+  if (CpuHasAvxVnni()) set.quant_linear = QuantLinearAvxVnni;
   if (isa == CpuIsa::kAvx2) return set;
   // The other operators are too short to gain from wider registers.
   set.linear = LinearAvx512;
   set.attention = AttentionAvx512;
-  // Same bits, so what the processor has may decide.
   if (CpuHasAvx512Vnni()) set.quant_linear = QuantLinearAvx512Vnni;
   return set;
 }

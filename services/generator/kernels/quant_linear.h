@@ -34,6 +34,9 @@ void QuantLinearScalar(const QuantLinearCall& call, int32_t panel_begin,
                        int32_t panel_end);
 void QuantLinearAvx2(const QuantLinearCall& call, int32_t panel_begin,
                      int32_t panel_end);
+// AVX2 and AVX-VNNI.
+void QuantLinearAvxVnni(const QuantLinearCall& call, int32_t panel_begin,
+                        int32_t panel_end);
 // AVX-512 F, BW, VL, DQ and VNNI.
 void QuantLinearAvx512Vnni(const QuantLinearCall& call, int32_t panel_begin,
                            int32_t panel_end);

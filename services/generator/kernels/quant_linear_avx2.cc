@@ -5,6 +5,15 @@
 
 #include "services/generator/kernels/quant_linear.h"
 
+// This file is compiled twice: for AVX2 alone and, as QuantLinearAvxVnni, for
+// AVX2 with the 8-bit multiply-add of AVX-VNNI. (Its test compiles it once
+// more, for the same instruction in the encoding of AVX-512.)
+#ifdef SLUICE_QUANT_LINEAR_VNNI
+#define SLUICE_QUANT_LINEAR SLUICE_QUANT_LINEAR_VNNI
+#else
+#define SLUICE_QUANT_LINEAR QuantLinearAvx2
+#endif
+
 namespace sluice::generator::kernels {
 namespace {
 
@@ -55,6 +64,60 @@ inline __m256i Splat4(const int8_t* from) {
 
 template <int kRows>
 using Sums = __m256i[kRows][2];
+
+#ifdef SLUICE_QUANT_LINEAR_VNNI
+
+// Products of unsigned codes start from the zero point's share.
+constexpr bool kUnsigned8 = true;
+
+inline __m256i AddProducts(__m256i sum, __m256i codes, __m256i values) {
+#ifdef __AVXVNNI__
+  return _mm256_dpbusd_avx_epi32(sum, codes, values);
+#else
+  return _mm256_dpbusd_epi32(sum, codes, values);
+#endif
+}
+
+template <int kRows>
+inline void Part8(const uint8_t* codes, const int8_t* x, Sums<kRows>& sums) {
+#pragma GCC unroll 8
+  for (int step = 0; step < 8; ++step) {
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; ++r) {
+      const __m256i w = Load(codes + step * kStepBytes + 32 * r);
+#pragma GCC unroll 2
+      for (int m = 0; m < kRows; ++m) {
+        sums[m][r] = AddProducts(sums[m][r], w,
+                                 Splat4(x + m * kActivationBlock + 4 * step));
+      }
+    }
+  }
+}
+
+template <int kRows>
+inline void Part4(const uint8_t* codes, const int8_t* x, Sums<kRows>& sums) {
+  const __m256i mask = _mm256_set1_epi8(15);
+#pragma GCC unroll 4
+  for (int pair = 0; pair < 4; ++pair) {
+#pragma GCC unroll 2
+    for (int r = 0; r < 2; ++r) {
+      const __m256i both = Load(codes + pair * kStepBytes + 32 * r);
+      const __m256i low = _mm256_and_si256(both, mask);
+      const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
+#pragma GCC unroll 2
+      for (int m = 0; m < kRows; ++m) {
+        const int8_t* at = x + m * kActivationBlock + 8 * pair;
+        sums[m][r] = AddProducts(sums[m][r], low, Splat4(at));
+        sums[m][r] = AddProducts(sums[m][r], high, Splat4(at + 4));
+      }
+    }
+  }
+}
+
+#else
+
+// The signed path of 8 bits needs no zero point taken off.
+constexpr bool kUnsigned8 = false;
 
 // Pairs of 8-bit products would overflow 16 bits when unsigned codes meet
 // signed values: so the codes give their sign away. 2 * 128 * 127 fits.
@@ -113,6 +176,8 @@ inline void Part4(const uint8_t* codes, const int8_t* x, Sums<kRows>& sums) {
   }
 }
 
+#endif
+
 template <int kRows>
 inline void AddToTotals(const RowTile& tile, const __m256 (&sums)[kRows][2]) {
 #pragma GCC unroll 2
@@ -161,9 +226,8 @@ void Tile(const GroupRun& run, const RowTile& tile) {
   for (int32_t g = 0; g < run.groups; ++g) {
     Sums<kRows> products;
     for (int m = 0; m < kRows; ++m) {
-      // The signed path of 8 bits needs no zero point taken off.
       products[m][0] = products[m][1] =
-          kBits == 8 || run.has_minimum
+          (kBits == 8 && !kUnsigned8) || run.has_minimum
               ? _mm256_setzero_si256()
               : _mm256_set1_epi32(tile.sums[m * tile.sums_stride + g]);
     }
@@ -256,8 +320,8 @@ void Panel(const QuantLinearCall& call, int32_t panel, int32_t m_begin,
 
 }  // namespace
 
-void QuantLinearAvx2(const QuantLinearCall& call, int32_t panel_begin,
-                     int32_t panel_end) {
+void SLUICE_QUANT_LINEAR(const QuantLinearCall& call, int32_t panel_begin,
+                         int32_t panel_end) {
   for (int32_t panel = panel_begin; panel < panel_end; ++panel) {
     for (int32_t m = 0; m < call.x.rows; m += kBlockRows) {
       const int32_t left = call.x.rows - m;

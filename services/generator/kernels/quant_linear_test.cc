@@ -18,6 +18,11 @@
 #include "services/generator/kernels/swiglu.h"
 
 namespace sluice::generator::kernels {
+
+// The code of QuantLinearAvxVnni in the encoding of AVX-512.
+void QuantLinearYmmForTest(const QuantLinearCall& call, int32_t panel_begin,
+                           int32_t panel_end);
+
 namespace {
 
 struct Format {
@@ -115,6 +120,8 @@ struct Variant {
 };
 const Variant kVariants[] = {
     {"Avx2", QuantLinearAvx2, [] { return CpuSupports(CpuIsa::kAvx2); }},
+    {"AvxVnni", QuantLinearAvxVnni, CpuHasAvxVnni},
+    {"YmmVnni", QuantLinearYmmForTest, CpuHasAvx512Vnni},
     {"Avx512Vnni", QuantLinearAvx512Vnni, CpuHasAvx512Vnni}};
 
 class QuantLinearTest : public testing::TestWithParam<Variant> {
