@@ -81,7 +81,8 @@ ABSL_FLAG(int32_t, max_batch_size, SchedulerOptions().max_batch_size,
 ABSL_FLAG(int32_t, min_batch_size, SchedulerOptions().min_batch_size,
           "sequences that an idle engine waits for before it starts; 1: none");
 ABSL_FLAG(int32_t, batch_timeout_ms, SchedulerOptions().batch_timeout_ms,
-          "time after which it starts with fewer");
+          "time after which an idle engine starts with fewer than "
+          "--min_batch_size");
 ABSL_FLAG(int32_t, target_step_ms, StepPacerOptions().target_step_ms,
           "time that a step should take; prefill is cut to meet it");
 ABSL_FLAG(int32_t, max_queued_requests, SchedulerOptions().max_queued_requests,
@@ -103,7 +104,7 @@ ABSL_FLAG(int32_t, queue_timeout_ms, SchedulerOptions().queue_timeout_ms,
           "expected to wait three quarters of it is refused; 0: none");
 ABSL_FLAG(int32_t, first_token_timeout_ms,
           SchedulerOptions().first_token_timeout_ms,
-          "the same until the first token, prefill included; 0: none");
+          "as --queue_timeout_ms, until the first token, prefill included");
 ABSL_FLAG(int32_t, retry_delay_ms, SchedulerOptions().retry_delay_ms,
           "what a request refused for load is told to wait at least");
 ABSL_FLAG(int32_t, outbox_ids, OutboxLimits().max_pending_ids,
