@@ -2,8 +2,9 @@
 
 // Ids -> text of one stream, always whole UTF-8: an id that ends inside a
 // character is held until the character is whole, invalid bytes become U+FFFD
-// as WHATWG decoders do. The concatenated pieces equal the text of all ids at
-// once.
+// as WHATWG decoders do. A U+FFFD at the end, and what the end of the text
+// would lose, waits for the next id. The concatenated pieces equal the text of
+// all ids at once.
 
 #include <cstdint>
 #include <string>
@@ -28,11 +29,23 @@ class StreamDecoder {
  private:
   // Appends the bytes of an id to pending_.
   void Take(int32_t id);
+  // The form of an entry for its place; what the last token would not have
+  // goes to held_.
+  std::string_view FormOf(const VocabularyEntry& entry);
+  // How many bytes of pending_ may leave.
+  size_t Ready() const;
+  void StripEnd();
 
   const Vocabulary* vocabulary_;
   bool skip_special_;
-  bool at_start_ = true;
+  bool at_first_ = true;    // no token yet
+  std::string strip_;       // what the ends of the text lose
+  int32_t strip_left_ = 0;  // how often the start still may
+  int32_t previous_ = -1;
   std::string pending_;
+  // Comes after pending_ once another id follows, or at the end.
+  std::string_view held_;
+  std::string_view held_at_end_;
 };
 
 }  // namespace sluice

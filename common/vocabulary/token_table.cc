@@ -4,9 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/vocabulary/byte_alphabet.h"
+#include "common/vocabulary/decoder_chain.h"
+#include "common/vocabulary/tokenizer_files.h"
 
 namespace sluice {
 namespace {
@@ -22,11 +24,39 @@ absl::StatusOr<int32_t> ReadId(const JsonValue& value) {
   return static_cast<int32_t>(id);
 }
 
-absl::Status ReadModelIds(const JsonValue& vocab, TokenTable& table) {
-  if (!vocab.IsObject()) {
-    return absl::UnimplementedError(
-        "tokenizer.json: model.vocab: only an object of ids is supported");
+// An array of [spelling, score].
+absl::Status ReadPieces(const JsonValue& vocab, TokenTable& table) {
+  ASSIGN_OR_RETURN(size_t count, vocab.Size());
+  if (static_cast<int64_t>(count) > kMaxTokenId) {
+    return vocab.Error(
+        absl::StrCat("too many tokens, got ", count, ", limit ", kMaxTokenId));
   }
+  table.pieces.reserve(count);
+  table.model_ids.reserve(count);
+  return vocab.ForEachElement([&](const JsonValue& value) -> absl::Status {
+    ScoredPiece piece;
+    int fields = 0;
+    RETURN_IF_ERROR(
+        value.ForEachElement([&](const JsonValue& field) -> absl::Status {
+          if (fields++ == 0) {
+            ASSIGN_OR_RETURN(piece.spelling, field.AsString());
+          } else {
+            ASSIGN_OR_RETURN(piece.score, field.AsDouble());
+          }
+          return absl::OkStatus();
+        }));
+    if (fields != 2) {
+      return value.Error(absl::StrCat("must be a token and its score, got ",
+                                      fields, " values"));
+    }
+    table.model_ids[piece.spelling] = static_cast<int32_t>(table.pieces.size());
+    table.pieces.push_back(piece);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status ReadModelIds(const JsonValue& vocab, TokenTable& table) {
+  if (vocab.IsArray()) return ReadPieces(vocab, table);
   ASSIGN_OR_RETURN(size_t count, vocab.Size());
   table.model_ids.reserve(count);
   return vocab.ForEachMember(
@@ -37,8 +67,7 @@ absl::Status ReadModelIds(const JsonValue& vocab, TokenTable& table) {
       });
 }
 
-absl::StatusOr<AddedToken> ReadAddedToken(const JsonValue& value,
-                                          const TokenTable& table) {
+absl::StatusOr<AddedToken> ReadAddedToken(const JsonValue& value) {
   AddedToken token;
   ASSIGN_OR_RETURN(JsonValue id, value.Get("id"));
   ASSIGN_OR_RETURN(token.id, ReadId(id));
@@ -54,16 +83,64 @@ absl::StatusOr<AddedToken> ReadAddedToken(const JsonValue& value,
   ASSIGN_OR_RETURN(token.lstrip, value.GetBoolOr("lstrip", false));
   ASSIGN_OR_RETURN(token.rstrip, value.GetBoolOr("rstrip", false));
   ASSIGN_OR_RETURN(token.single_word, value.GetBoolOr("single_word", false));
-  auto of_model = table.model_ids.find(content);
-  if (of_model != table.model_ids.end()) token.id = of_model->second;
   return token;
 }
+
+// Gives added tokens their ids.
+class IdGiver {
+ public:
+  explicit IdGiver(const TokenTable& table)
+      : table_(table),
+        model_size_(static_cast<int32_t>(
+            std::max(table.model_ids.size(), table.pieces.size()))) {
+    for (const auto& [spelling, id] : table.model_ids) {
+      owner_.emplace(id, spelling);
+    }
+  }
+
+  // Errors: INVALID_ARGUMENT when the file gives its id to another token too.
+  absl::Status Give(AddedToken& token) {
+    const auto [owner, is_new] = owner_.try_emplace(token.id, token.content);
+    if (!is_new && owner->second != token.content) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tokenizer.json: vocabulary: id ", token.id,
+                       " belongs to two tokens, \"", owner->second, "\" and \"",
+                       token.content, "\""));
+    }
+    auto of_model = table_.model_ids.find(token.content);
+    auto before = given_.find(token.content);
+    if (of_model != table_.model_ids.end()) {
+      token.id = of_model->second;
+    } else if (before != given_.end()) {
+      token.id = before->second;
+    } else {
+      const int32_t next = std::max(highest_ + 1, model_size_);
+      const auto taken = owner_.find(next);
+      if (taken == owner_.end() || taken->second == token.content) {
+        token.id = next;
+      }
+    }
+    given_.emplace(token.content, token.id);
+    highest_ = std::max(highest_, token.id);
+    return absl::OkStatus();
+  }
+
+ private:
+  const TokenTable& table_;
+  const int32_t model_size_;
+  // Of the ids of the model and those that the file gives.
+  absl::flat_hash_map<int32_t, std::string> owner_;
+  absl::flat_hash_map<std::string, int32_t> given_;
+  int32_t highest_ = -1;  // of the added tokens
+};
 
 absl::Status ReadAdded(const JsonValue& root, TokenTable& table) {
   std::optional<JsonValue> added = root.Find("added_tokens");
   if (!added.has_value()) return absl::OkStatus();
+  IdGiver ids(table);
   return added->ForEachElement([&](const JsonValue& value) -> absl::Status {
-    ASSIGN_OR_RETURN(AddedToken token, ReadAddedToken(value, table));
+    ASSIGN_OR_RETURN(AddedToken token, ReadAddedToken(value));
+    RETURN_IF_ERROR(ids.Give(token));
     table.added.push_back(std::move(token));
     return absl::OkStatus();
   });
@@ -76,12 +153,14 @@ absl::Status CheckIds(TokenTable& table) {
   for (const auto& [spelling, id] : table.model_ids) {
     highest = std::max(highest, id);
   }
+  highest = std::max(highest, static_cast<int32_t>(table.pieces.size()) - 1);
   for (const AddedToken& token : table.added) {
     highest = std::max(highest, token.id);
   }
   table.size = highest + 1;
-  const int64_t used =
-      static_cast<int64_t>(table.model_ids.size() + table.added.size());
+  const int64_t used = static_cast<int64_t>(
+      std::max(table.model_ids.size(), table.pieces.size()) +
+      table.added.size());
   if (table.size > 2 * used + kFreeGap) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tokenizer.json: vocabulary: too many unused ids, got highest id ",
@@ -106,31 +185,6 @@ absl::Status CheckIds(TokenTable& table) {
   return absl::OkStatus();
 }
 
-absl::Status UnsupportedDecoder(std::string_view what) {
-  return absl::UnimplementedError(
-      absl::StrCat("tokenizer.json: decoder: ", View(what),
-                   " is not supported, only ByteLevel is"));
-}
-
-absl::Status RequireByteLevel(const JsonValue& decoder) {
-  ASSIGN_OR_RETURN(std::string_view type, decoder.GetString("type"));
-  if (type == "ByteLevel") return absl::OkStatus();
-  if (type != "Sequence") return UnsupportedDecoder(type);
-  ASSIGN_OR_RETURN(JsonValue parts, decoder.Get("decoders"));
-  ASSIGN_OR_RETURN(size_t count, parts.Size());
-  if (count != 1) {
-    return UnsupportedDecoder(absl::StrCat("a Sequence of ", count));
-  }
-  return parts.ForEachElement(
-      [](const JsonValue& part) { return RequireByteLevel(part); });
-}
-
-// A spelling with a character outside the alphabet stands for its own bytes.
-std::string BytesOf(const ByteAlphabet& alphabet, std::string_view spelling) {
-  std::optional<std::string> bytes = alphabet.BytesOf(spelling);
-  return bytes.has_value() ? *std::move(bytes) : std::string(spelling);
-}
-
 }  // namespace
 
 absl::StatusOr<TokenTable> ReadTokenTable(const JsonValue& root) {
@@ -145,25 +199,25 @@ absl::StatusOr<TokenTable> ReadTokenTable(const JsonValue& root) {
 
 absl::StatusOr<Vocabulary> MakeVocabulary(const JsonValue& root,
                                           const TokenTable& table) {
-  std::optional<JsonValue> decoder = root.Find("decoder");
-  if (!decoder.has_value()) return UnsupportedDecoder("none");
-  RETURN_IF_ERROR(RequireByteLevel(*decoder));
-  const ByteAlphabet alphabet;
+  ASSIGN_OR_RETURN(DecoderChain decoder,
+                   DecoderChain::FromJson(root.Find("decoder")));
   std::vector<VocabularyEntry> entries(table.size);
+  for (size_t id = 0; id < table.pieces.size(); ++id) {
+    entries[id] = decoder.EntryOf(table.pieces[id].spelling);
+  }
   for (const auto& [spelling, id] : table.model_ids) {
-    entries[id].bytes = BytesOf(alphabet, spelling);
+    entries[id] = decoder.EntryOf(spelling);
   }
   for (const AddedToken& token : table.added) {
-    entries[token.id].bytes = BytesOf(alphabet, token.content);
-    entries[token.id].special |= token.special;
+    const bool special = entries[token.id].special || token.special;
+    entries[token.id] = decoder.EntryOf(token.content);
+    entries[token.id].special = special;
   }
-  return Vocabulary::Create(std::move(entries), DecodeRules{});
+  return Vocabulary::Create(std::move(entries), decoder.rules());
 }
 
 absl::StatusOr<Vocabulary> ReadVocabulary(const std::string& directory) {
-  ASSIGN_OR_RETURN(
-      JsonDocument document,
-      JsonDocument::ReadFile(directory + "/tokenizer.json", JsonLimits{}));
+  ASSIGN_OR_RETURN(JsonDocument document, ReadTokenizerJson(directory));
   ASSIGN_OR_RETURN(TokenTable table, ReadTokenTable(document.root()));
   return MakeVocabulary(document.root(), table);
 }

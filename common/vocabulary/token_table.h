@@ -25,17 +25,27 @@ struct AddedToken {
   bool single_word = false;  // not inside a word
 };
 
+struct ScoredPiece {
+  std::string_view spelling;  // lies in the document
+  double score = 0;
+};
+
 struct TokenTable {
   // Spelling in the file -> id. The keys lie in the document.
   absl::flat_hash_map<std::string_view, int32_t> model_ids;
+  // Unigram only: spelling and score of each id; of two ids that are spelled
+  // alike model_ids has the last.
+  std::vector<ScoredPiece> pieces;
   std::vector<AddedToken> added;  // in the order of the file
   int32_t size = 0;               // highest id + 1
 };
 
-// Reads a whole tokenizer.json. An added token that the model also spells has
-// the model's id. Errors: INVALID_ARGUMENT for an id that two tokens share, ids
-// from 2^24 on, more unused ids than used ones; UNIMPLEMENTED for a model whose
-// vocabulary is not an object.
+// Reads a whole tokenizer.json. As in the reference, an added token that the
+// model also spells has the model's id, and others get the ids behind those of
+// the model in their order, whatever the file says; only where such an id is
+// taken the file's own counts.
+// Errors: INVALID_ARGUMENT for an id that two tokens share, ids from 2^24 on,
+// more unused ids than used ones.
 absl::StatusOr<TokenTable> ReadTokenTable(const JsonValue& root);
 
 // id -> bytes under the decoder of the file. Errors: UNIMPLEMENTED naming a

@@ -1,5 +1,6 @@
 #include "common/vocabulary/vocabulary.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -19,6 +20,34 @@ void Add(uint32_t number, Sha256& sha) {
   sha.Update(std::string_view(bytes, sizeof(bytes)));
 }
 
+void Add(std::string_view text, Sha256& sha) {
+  Add(static_cast<uint32_t>(text.size()), sha);
+  sha.Update(text);
+}
+
+// What only some vocabularies have adds nothing to the hash of the others.
+void AddFurther(const std::vector<VocabularyEntry>& entries,
+                const DecodeRules& rules, Sha256& sha) {
+  if (!rules.strip_content.empty() || rules.collapse_repeats) {
+    Add(std::string_view("rules"), sha);
+    Add(std::string_view(rules.strip_content), sha);
+    Add(static_cast<uint32_t>(rules.strip_leading), sha);
+    Add(static_cast<uint32_t>(rules.strip_trailing), sha);
+    Add(static_cast<uint32_t>(rules.collapse_repeats), sha);
+  }
+  for (size_t id = 0; id < entries.size(); ++id) {
+    const auto add = [&](std::string_view name,
+                         const std::optional<std::string>& form) {
+      if (!form.has_value()) return;
+      Add(name, sha);
+      Add(static_cast<uint32_t>(id), sha);
+      Add(std::string_view(*form), sha);
+    };
+    add("first", entries[id].first_bytes);
+    add("last", entries[id].last_bytes);
+  }
+}
+
 std::string HashOf(const std::vector<VocabularyEntry>& entries,
                    const DecodeRules& rules) {
   Sha256 sha;
@@ -29,7 +58,17 @@ std::string HashOf(const std::vector<VocabularyEntry>& entries,
     Add(static_cast<uint32_t>(entry.bytes.size()), sha);
     sha.Update(entry.bytes);
   }
+  AddFurther(entries, rules, sha);
   return sha.FinishHex();
+}
+
+// The longest form of an entry, in bytes.
+size_t LongestForm(const VocabularyEntry& entry) {
+  size_t longest = entry.bytes.size();
+  for (const auto* form : {&entry.first_bytes, &entry.last_bytes}) {
+    if (form->has_value()) longest = std::max(longest, (*form)->size());
+  }
+  return longest;
 }
 
 }  // namespace
@@ -42,22 +81,27 @@ absl::StatusOr<Vocabulary> Vocabulary::Create(
                      ", limit ", kMaxEntries));
   }
   for (size_t id = 0; id < entries.size(); ++id) {
-    if (entries[id].bytes.size() > kMaxEntryBytes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "vocabulary: id ", id, " is too long, got ", entries[id].bytes.size(),
-          " bytes, limit ", kMaxEntryBytes));
+    const size_t longest = LongestForm(entries[id]);
+    if (longest > kMaxEntryBytes) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("vocabulary: id ", id, " is too long, got ", longest,
+                       " bytes, limit ", kMaxEntryBytes));
     }
   }
   Vocabulary vocabulary;
   vocabulary.hash_ = HashOf(entries, rules);
   vocabulary.entries_ = std::move(entries);
-  vocabulary.rules_ = rules;
+  vocabulary.rules_ = std::move(rules);
   return vocabulary;
 }
 
 std::string_view Vocabulary::bytes(int32_t id) const {
   if (id < 0 || id >= size()) return {};
   return entries_[id].bytes;
+}
+
+const VocabularyEntry* Vocabulary::entry(int32_t id) const {
+  return id < 0 || id >= size() ? nullptr : &entries_[id];
 }
 
 bool Vocabulary::special(int32_t id) const {

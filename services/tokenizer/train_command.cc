@@ -18,7 +18,7 @@
 #include "common/base/status_macros.h"
 #include "common/vocabulary/byte_alphabet.h"
 #include "services/tokenizer/core/bpe_trainer.h"
-#include "services/tokenizer/core/scanners.h"
+#include "services/tokenizer/core/pre_tokenizers/scanners.h"
 #include "services/tokenizer/core/tokenizer.h"
 
 namespace sluice::tokenizer {

@@ -57,7 +57,8 @@ AddedTokens::Hit AddedTokens::LongestAt(std::string_view text, size_t at,
 bool AddedTokens::IsWordAround(std::string_view text, size_t begin,
                                size_t end) const {
   const auto is_word = [&](size_t at) {
-    return (classes_.At(text.data() + at) & kWord) != 0;
+    const char* const character = text.data() + at;
+    return IsWordCharacter(DecodeUtf8(character), classes_.At(character));
   };
   return (begin > 0 && is_word(CharacterBefore(text, begin))) ||
          (end < text.size() && is_word(end));

@@ -59,7 +59,10 @@ class Pipeline::Run {
     if (begin >= end) return absl::OkStatus();
     base_ = begin;
     NormalizedText stretch(job_.text.substr(begin, end - begin));
-    if (parts_.normalizer != nullptr) parts_.normalizer->Normalize(stretch);
+    if (parts_.normalizer != nullptr) {
+      RETURN_IF_ERROR(parts_.normalizer->Normalize(stretch));
+      RETURN_IF_ERROR(CheckLength(stretch.text().size()));
+    }
     if (parts_.normalized.empty()) {
       return EncodeStretch(stretch, 0, stretch.text().size());
     }
@@ -91,47 +94,34 @@ class Pipeline::Run {
   absl::Status EncodeStretch(const NormalizedText& stretch, size_t begin,
                              size_t end) {
     if (begin >= end) return absl::OkStatus();
-    const std::string_view text = stretch.text().substr(begin, end - begin);
-    if (!parts_.pre_tokenizer.prepends_space() || text.front() == ' ') {
-      return EncodePieces(stretch, text, begin, 0);
-    }
-    const std::string spaced =
-        absl::StrCat(" ", absl::string_view(text.data(), text.size()));
-    return EncodePieces(stretch, spaced, begin, 1);
-  }
-
-  // `text` is `prepended` bytes and then the stretch from `begin` on.
-  absl::Status EncodePieces(const NormalizedText& stretch,
-                            std::string_view text, size_t begin,
-                            uint32_t prepended) {
-    ASSIGN_OR_RETURN(std::vector<Piece> pieces,
-                     parts_.pre_tokenizer.Split(text));
-    for (const Piece& piece : pieces) {
+    const auto offset = static_cast<uint32_t>(begin);
+    PreTokenized job{NormalizedText(stretch.text().substr(begin, end - begin)),
+                     {},
+                     base_ + stretch.OriginalBegin(offset) == 0};
+    RETURN_IF_ERROR(parts_.pre_tokenizer.Run(job));
+    RETURN_IF_ERROR(CheckLength(job.text.text().size()));
+    for (const Piece& piece : job.pieces) {
       tokens_.clear();
-      parts_.model->Encode(piece.In(text), tokens_);
-      uint32_t at = piece.begin;
+      RETURN_IF_ERROR(parts_.model->Encode(piece.In(job.text.text()), tokens_));
       for (const ModelToken& token : tokens_) {
         out_.ids.push_back(token.id);
-        if (job_.with_offsets) {
-          AddOffset(stretch, static_cast<uint32_t>(begin), prepended,
-                    {at, at + token.bytes});
-        }
-        at += token.bytes;
+        if (!job_.with_offsets) continue;
+        AddOffset(stretch, offset, job.text,
+                  {piece.begin + token.begin, piece.begin + token.end});
       }
     }
     return absl::OkStatus();
   }
 
-  void AddOffset(const NormalizedText& stretch, uint32_t begin,
-                 uint32_t prepended, Piece token) {
-    const auto in_stretch = [&](uint32_t at) {
-      return begin + (at > prepended ? at - prepended : 0);
-    };
+  // `token` lies in `text`, which the pre-tokenizer made of the stretch from
+  // `offset` on.
+  void AddOffset(const NormalizedText& stretch, uint32_t offset,
+                 const NormalizedText& text, Piece token) {
+    const uint32_t begin = offset + text.OriginalBegin(token.begin);
+    const uint32_t end = offset + text.OriginalEnd(token.end);
     out_.offsets.push_back(
-        {static_cast<int32_t>(base_ +
-                              stretch.OriginalBegin(in_stretch(token.begin))),
-         static_cast<int32_t>(base_ +
-                              stretch.OriginalEnd(in_stretch(token.end)))});
+        {static_cast<int32_t>(base_ + stretch.OriginalBegin(begin)),
+         static_cast<int32_t>(base_ + stretch.OriginalEnd(end))});
   }
 
   const PipelineParts& parts_;
@@ -150,17 +140,22 @@ absl::Status Pipeline::EncodeInto(const Job& job, Encoding& out) const {
     return FieldError("text", "not UTF-8",
                       absl::StrCat("an invalid byte at ", *invalid));
   }
-  const auto end = static_cast<int32_t>(job.text.size());
-  const auto add_all = [&](const std::vector<int32_t>& ids, int32_t at) {
-    if (!job.add_special_tokens) return;
-    out.ids.insert(out.ids.end(), ids.begin(), ids.end());
-    if (!job.with_offsets) return;
-    out.offsets.insert(out.offsets.end(), ids.size(), ByteOffset{at, at});
-  };
-  add_all(parts_.post_processor.before, 0);
-  Run run(parts_, job, out);
-  RETURN_IF_ERROR(run.EncodeAll());
-  add_all(parts_.post_processor.after, end);
+  return Run(parts_, job, out).EncodeAll();
+}
+
+absl::Status Pipeline::AddSpecials(const Job& job, Encoding& out) const {
+  if (!job.add_special_tokens) return EncodeInto(job, out);
+  int32_t at = 0;  // where special ids stand
+  for (const PostProcessor::Part& part : parts_.post_processor.single()) {
+    if (part.kind != PostProcessor::Part::Kind::kIds) {
+      RETURN_IF_ERROR(EncodeInto(job, out));
+      at = static_cast<int32_t>(job.text.size());
+      continue;
+    }
+    out.ids.insert(out.ids.end(), part.ids.begin(), part.ids.end());
+    if (!job.with_offsets) continue;
+    out.offsets.insert(out.offsets.end(), part.ids.size(), ByteOffset{at, at});
+  }
   return absl::OkStatus();
 }
 
@@ -170,12 +165,36 @@ absl::StatusOr<Encoding> Pipeline::EncodeText(std::string_view text,
   const MatchRegion all{static_cast<uint32_t>(text.size()),
                         options.parse_special};
   Encoding out;
-  RETURN_IF_ERROR(EncodeInto({.text = text,
-                              .regions = absl::MakeConstSpan(&all, 1),
-                              .add_special_tokens = options.add_special_tokens,
-                              .with_offsets = with_offsets},
-                             out));
+  RETURN_IF_ERROR(AddSpecials({.text = text,
+                               .regions = absl::MakeConstSpan(&all, 1),
+                               .add_special_tokens = options.add_special_tokens,
+                               .with_offsets = with_offsets},
+                              out));
   return out;
+}
+
+absl::StatusOr<std::vector<int32_t>> Pipeline::EncodePair(
+    std::string_view first, std::string_view second,
+    const EncodeOptions& options) const {
+  const EncodeOptions plain{.add_special_tokens = false,
+                            .parse_special = options.parse_special};
+  ASSIGN_OR_RETURN(std::vector<int32_t> first_ids, Encode(first, plain));
+  ASSIGN_OR_RETURN(std::vector<int32_t> second_ids, Encode(second, plain));
+  std::vector<int32_t> ids;
+  const auto add = [&ids](const std::vector<int32_t>& more) {
+    ids.insert(ids.end(), more.begin(), more.end());
+  };
+  if (!options.add_special_tokens) {
+    add(first_ids);
+    add(second_ids);
+    return ids;
+  }
+  for (const PostProcessor::Part& part : parts_.post_processor.pair()) {
+    add(part.kind == PostProcessor::Part::Kind::kIds         ? part.ids
+        : part.kind == PostProcessor::Part::Kind::kFirstText ? first_ids
+                                                             : second_ids);
+  }
+  return ids;
 }
 
 absl::StatusOr<std::vector<int32_t>> Pipeline::Encode(
@@ -200,11 +219,11 @@ absl::StatusOr<std::vector<int32_t>> Pipeline::EncodeParts(
     regions.push_back({static_cast<uint32_t>(text.size()), part.parse_special});
   }
   Encoding out;
-  RETURN_IF_ERROR(EncodeInto({.text = text,
-                              .regions = regions,
-                              .add_special_tokens = add_special_tokens,
-                              .with_offsets = false},
-                             out));
+  RETURN_IF_ERROR(AddSpecials({.text = text,
+                               .regions = regions,
+                               .add_special_tokens = add_special_tokens,
+                               .with_offsets = false},
+                              out));
   return std::move(out.ids);
 }
 

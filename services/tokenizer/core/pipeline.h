@@ -12,10 +12,10 @@
 #include "absl/status/statusor.h"
 #include "common/vocabulary/vocabulary.h"
 #include "services/tokenizer/core/added_tokens.h"
-#include "services/tokenizer/core/model.h"
-#include "services/tokenizer/core/normalizer.h"
-#include "services/tokenizer/core/post_processor.h"
-#include "services/tokenizer/core/pre_tokenizer.h"
+#include "services/tokenizer/core/models/model.h"
+#include "services/tokenizer/core/normalizers/normalizer.h"
+#include "services/tokenizer/core/post_processors/post_processor.h"
+#include "services/tokenizer/core/pre_tokenizers/pre_tokenizer.h"
 #include "services/tokenizer/core/tokenizer.h"
 
 namespace sluice::tokenizer {
@@ -40,6 +40,9 @@ class Pipeline final : public Tokenizer {
       std::string_view text, const EncodeOptions& options) const override;
   absl::StatusOr<Encoding> EncodeWithOffsets(
       std::string_view text, const EncodeOptions& options) const override;
+  absl::StatusOr<std::vector<int32_t>> EncodePair(
+      std::string_view first, std::string_view second,
+      const EncodeOptions& options) const override;
   absl::StatusOr<std::vector<int32_t>> EncodeParts(
       absl::Span<const TextPart> parts, bool add_special_tokens) const override;
   std::string Decode(absl::Span<const int32_t> ids,
@@ -55,7 +58,10 @@ class Pipeline final : public Tokenizer {
   absl::StatusOr<Encoding> EncodeText(std::string_view text,
                                       const EncodeOptions& options,
                                       bool with_offsets) const;
+  // One text, without what the post-processor adds.
   absl::Status EncodeInto(const Job& job, Encoding& out) const;
+  // The whole of a text, as the post-processor wants it.
+  absl::Status AddSpecials(const Job& job, Encoding& out) const;
 
   PipelineParts parts_;
 };

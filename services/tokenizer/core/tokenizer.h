@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/modelfiles/json.h"
 #include "common/vocabulary/vocabulary.h"
 
 namespace sluice::tokenizer {
@@ -39,11 +40,17 @@ struct TextPart {
 // Threads: any (immutable after construction; caches inside are their own).
 class Tokenizer {
  public:
-  // Reads tokenizer.json of a model directory.
+  // Reads the tokenizer of a model directory, or one file of a kind that such
+  // a directory may hold; see common/vocabulary/tokenizer_files.h.
   // Errors: NOT_FOUND, INVALID_ARGUMENT ("tokenizer.json: what, got, limit"),
   // UNIMPLEMENTED naming a component that is not supported.
   static absl::StatusOr<std::unique_ptr<Tokenizer>> FromDirectory(
       const std::string& directory);
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> FromFile(
+      const std::string& path);
+  // `root` is what tokenizer.json holds.
+  static absl::StatusOr<std::unique_ptr<Tokenizer>> FromJson(
+      const JsonValue& root);
 
   virtual ~Tokenizer() = default;
 
@@ -52,6 +59,11 @@ class Tokenizer {
       std::string_view text, const EncodeOptions& options) const = 0;
   virtual absl::StatusOr<Encoding> EncodeWithOffsets(
       std::string_view text, const EncodeOptions& options) const = 0;
+
+  // Two texts and what the post-processor puts around them.
+  virtual absl::StatusOr<std::vector<int32_t>> EncodePair(
+      std::string_view first, std::string_view second,
+      const EncodeOptions& options) const = 0;
 
   // The ids of all parts as ONE text: merges go across their borders, matches
   // of added tokens never do. Each part alone need not be UTF-8.

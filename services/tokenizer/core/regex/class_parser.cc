@@ -27,6 +27,12 @@ int HexValue(char c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+// Inside brackets the engine of the reference has another idea of words.
+std::string_view NameFor(std::string_view property, bool in_bracket) {
+  const bool word = property == "word" || property == "Word";
+  return word && in_bracket ? "wordinbracket" : property;
+}
+
 char ControlOf(char letter) {
   switch (letter) {
     case 'n':
@@ -68,20 +74,22 @@ bool ClassParser::IsShorthand() const {
                      [&](const ShorthandName& s) { return s.letter == lower; });
 }
 
-absl::StatusOr<ParsedClass> ClassParser::Shorthand() {
+absl::StatusOr<ParsedClass> ClassParser::Shorthand(bool in_bracket) {
   const char letter = rest_[1];
-  if (letter == 'p' || letter == 'P') return Property();
+  if (letter == 'p' || letter == 'P') return Property(in_bracket);
   rest_.remove_prefix(2);
   const char lower = static_cast<char>(letter | 0x20);
   for (const ShorthandName& shorthand : kShorthands) {
     if (shorthand.letter != lower) continue;
-    return ParsedClass{*properties_.Find(shorthand.property), letter != lower};
+    const CharSet* set =
+        properties_.Find(NameFor(shorthand.property, in_bracket));
+    return ParsedClass{*set, letter != lower};
   }
   return PatternError("unknown escape");
 }
 
 // \p{Name}, \p{^Name}, \P{Name}.
-absl::StatusOr<ParsedClass> ClassParser::Property() {
+absl::StatusOr<ParsedClass> ClassParser::Property(bool in_bracket) {
   bool negated = rest_[1] == 'P';
   rest_.remove_prefix(3);
   const size_t end = rest_.find('}');
@@ -92,13 +100,12 @@ absl::StatusOr<ParsedClass> ClassParser::Property() {
     negated = !negated;
     name.remove_prefix(1);
   }
-  const CharSet* set = properties_.Find(name);
+  const CharSet* set = properties_.Find(NameFor(name, in_bracket));
   if (set == nullptr) {
-    return PatternError(
-        absl::StrCat("unknown property \"",
-                     absl::string_view(name.data(), std::min<size_t>(
-                                                        name.size(), 40)),
-                     "\""));
+    return PatternError(absl::StrCat(
+        "unknown property \"",
+        absl::string_view(name.data(), std::min<size_t>(name.size(), 40)),
+        "\""));
   }
   return ParsedClass{*set, negated};
 }
@@ -151,10 +158,9 @@ absl::StatusOr<CharSet> ClassParser::Items(int depth) {
     const bool posix =
         rest_.starts_with("[:") && rest_.find(":]") != std::string_view::npos;
     if (posix || rest_[0] == '[' || IsShorthand()) {
-      ASSIGN_OR_RETURN(ParsedClass inner,
-                       posix             ? PosixClass()
-                       : rest_[0] == '[' ? Bracket(depth + 1)
-                                         : Shorthand());
+      ASSIGN_OR_RETURN(ParsedClass inner, posix             ? PosixClass()
+                                          : rest_[0] == '[' ? Bracket(depth + 1)
+                                                            : Shorthand(true));
       sets = sets.Union(inner.Characters());
       continue;
     }

@@ -32,7 +32,7 @@ class ClassParser {
   // REQUIRES: the rest starts with '['. Errors: INVALID_ARGUMENT.
   absl::StatusOr<ParsedClass> Bracket(int depth);
   // \p{..}, \P{..}, \s \S \w \W \d \D \h \H; REQUIRES: IsShorthand().
-  absl::StatusOr<ParsedClass> Shorthand();
+  absl::StatusOr<ParsedClass> Shorthand(bool in_bracket);
   bool IsShorthand() const;
   // One character, escaped or not. REQUIRES: something is left.
   absl::StatusOr<char32_t> Character();
@@ -40,7 +40,7 @@ class ClassParser {
  private:
   absl::StatusOr<CharSet> Items(int depth);
   absl::StatusOr<CharSet> RangeFrom(char32_t first);
-  absl::StatusOr<ParsedClass> Property();
+  absl::StatusOr<ParsedClass> Property(bool in_bracket);
   absl::StatusOr<ParsedClass> PosixClass();
   absl::StatusOr<char32_t> Escape();
   absl::StatusOr<char32_t> Hexadecimal(size_t max_digits);

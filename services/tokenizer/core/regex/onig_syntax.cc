@@ -42,10 +42,30 @@ std::optional<Interval> IntervalAt(std::string_view rest) {
   }
   if (commas > 1 || inside == ",") return std::nullopt;
   interval.exact = commas == 0;
-  interval.text = absl::StrCat("{", inside[0] == ',' ? "0" : "",
-                               absl::string_view(inside.data(), inside.size()),
-                               "}");
+  interval.text =
+      absl::StrCat("{", inside[0] == ',' ? "0" : "",
+                   absl::string_view(inside.data(), inside.size()), "}");
   return interval;
+}
+
+// Letters that fold to one character, longest first: without regard to case
+// such a character matches them.
+struct Fold {
+  std::string_view letters;
+  std::string_view characters;
+};
+constexpr Fold kFolds[] = {
+    {"ffi", R"(\x{FB03})"},       {"ffl", R"(\x{FB04})"},
+    {"ss", R"(\x{DF}|\x{1E9E})"}, {"st", R"(\x{FB05}|\x{FB06})"},
+    {"ff", R"(\x{FB00})"},        {"fi", R"(\x{FB01})"},
+    {"fl", R"(\x{FB02})"}};
+
+bool StartsWithLetters(std::string_view text, std::string_view letters) {
+  if (text.size() < letters.size()) return false;
+  for (size_t i = 0; i < letters.size(); ++i) {
+    if ((text[i] | 0x20) != letters[i]) return false;
+  }
+  return true;
 }
 
 // Copies a pattern and changes what PCRE2 reads otherwise.
@@ -58,9 +78,10 @@ class Translator {
     while (!rest_.empty()) {
       RETURN_IF_ERROR(Next());
       if (out_.size() > kMaxTranslatedBytes) {
-        return PatternError(absl::StrCat("too long once its classes are "
-                                         "written out, limit ",
-                                         kMaxTranslatedBytes));
+        return PatternError(
+            absl::StrCat("too long once its classes are "
+                         "written out, limit ",
+                         kMaxTranslatedBytes));
       }
     }
     return std::move(out_);
@@ -80,8 +101,11 @@ class Translator {
         Open();
         return absl::OkStatus();
       case ')':
-        atom_ = opened_.empty() ? out_.size() : opened_.back();
-        if (!opened_.empty()) opened_.pop_back();
+        atom_ = opened_.empty() ? out_.size() : opened_.back().at;
+        if (!opened_.empty()) {
+          any_case_ = opened_.back().any_case;
+          opened_.pop_back();
+        }
         Copy(1);
         return absl::OkStatus();
       case '{':
@@ -94,10 +118,30 @@ class Translator {
         Copy(1);
         return absl::OkStatus();
       default:
+        if (any_case_ && CopyFold()) return absl::OkStatus();
         atom_ = out_.size();
         Copy(Utf8Length(rest_[0]));
         return absl::OkStatus();
     }
+  }
+
+  // Letters of a fold, unless a quantifier takes the last of them alone.
+  bool CopyFold() {
+    constexpr std::string_view kQuantifiers = "?*+{";
+    for (const Fold& fold : kFolds) {
+      if (!StartsWithLetters(rest_, fold.letters)) continue;
+      const std::string_view after = rest_.substr(fold.letters.size());
+      if (!after.empty() &&
+          kQuantifiers.find(after[0]) != std::string_view::npos) {
+        continue;
+      }
+      atom_ = out_.size();
+      out_ += "(?:";
+      Copy(fold.letters.size());
+      out_.append("|").append(fold.characters).append(")");
+      return true;
+    }
+    return false;
   }
 
   void Copy(size_t count) {
@@ -118,7 +162,7 @@ class Translator {
   absl::Status Escape() {
     if (rest_.size() < 2) return PatternError("a \\ at the end");
     if (classes_.IsShorthand()) {
-      ASSIGN_OR_RETURN(ParsedClass parsed, classes_.Shorthand());
+      ASSIGN_OR_RETURN(ParsedClass parsed, classes_.Shorthand(false));
       WriteClass(parsed);
       return absl::OkStatus();
     }
@@ -137,26 +181,30 @@ class Translator {
   }
 
   void WriteWordBorder(bool is_border) {
-    const std::string word = absl::StrCat(
-        "[", properties_.Inside(*properties_.Find("word")), "]");
+    const std::string word =
+        absl::StrCat("[", properties_.Inside(*properties_.Find("word")), "]");
     absl::StrAppend(&out_, "(?:(?<=", word, is_border ? ")(?!" : ")(?=", word,
                     ")|(?<!", word, is_border ? ")(?=" : ")(?!", word, "))");
   }
 
   // A group; its options mean other things: (?m) is what PCRE2 calls (?s).
   void Open() {
-    opened_.push_back(out_.size());
+    opened_.push_back({out_.size(), any_case_});
     Copy(1);
     if (!rest_.starts_with('?')) return;
     size_t end = 1;
-    while (end < rest_.size() &&
-           (rest_[end] == 'i' || rest_[end] == 'm' || rest_[end] == 'x' ||
-            rest_[end] == '-')) {
+    while (end < rest_.size() && (rest_[end] == 'i' || rest_[end] == 'm' ||
+                                  rest_[end] == 'x' || rest_[end] == '-')) {
       ++end;
     }
-    const bool options =
-        end > 1 && end < rest_.size() && (rest_[end] == ':' || rest_[end] == ')');
+    const bool options = end > 1 && end < rest_.size() &&
+                         (rest_[end] == ':' || rest_[end] == ')');
     if (!options) return;
+    const std::string_view letters = rest_.substr(0, end);
+    const size_t i = letters.find('i');
+    if (i != std::string_view::npos) any_case_ = i < letters.find('-');
+    // (?i) lasts to the end of the group around it.
+    if (rest_[end] == ')') opened_.back().any_case = any_case_;
     for (; end > 0; --end) {
       out_.push_back(rest_[0] == 'm' ? 's' : rest_[0]);
       rest_.remove_prefix(1);
@@ -175,8 +223,8 @@ class Translator {
     }
     rest_.remove_prefix(interval->length);
     out_ += interval->text;
-    const bool again = rest_.starts_with('+') ||
-                       (rest_.starts_with('?') && interval->exact);
+    const bool again =
+        rest_.starts_with('+') || (rest_.starts_with('?') && interval->exact);
     if (!again) return;
     out_.insert(std::min(atom_, out_.size()), "(?:");
     out_ += ")";
@@ -187,8 +235,13 @@ class Translator {
   Properties properties_;
   ClassParser classes_;
   std::string out_;
-  size_t atom_ = 0;             // where the last atom starts in out_
-  std::vector<size_t> opened_;  // starts of the groups that are open
+  size_t atom_ = 0;  // where the last atom starts in out_
+  bool any_case_ = false;
+  struct Group {
+    size_t at;      // where it starts in out_
+    bool any_case;  // what holds behind it
+  };
+  std::vector<Group> opened_;
 };
 
 }  // namespace

@@ -20,11 +20,11 @@ struct OwnClass {
   CharClass wanted;
 };
 constexpr OwnClass kOwn[] = {
-    {"l", kLetter},       {"letter", kLetter},    {"lu", kUpper},
-    {"ll", kLower},       {"lt", kTitle},         {"lm", kModifier},
-    {"lo", kOtherLetter}, {"n", kNumber},         {"number", kNumber},
-    {"nd", kDecimal},     {"digit", kDecimal},    {"m", kMark},
-    {"mark", kMark},      {"p", kPunctuation},    {"s", kSymbol},
+    {"l", kLetter},       {"letter", kLetter}, {"lu", kUpper},
+    {"ll", kLower},       {"lt", kTitle},      {"lm", kModifier},
+    {"lo", kOtherLetter}, {"n", kNumber},      {"number", kNumber},
+    {"nd", kDecimal},     {"digit", kDecimal}, {"m", kMark},
+    {"mark", kMark},      {"p", kPunctuation}, {"s", kSymbol},
     {"space", kSpace},    {"word", kWord},
 };
 
@@ -67,6 +67,10 @@ std::optional<CharSet> IcuSet(const std::string& pattern) {
 }
 
 std::optional<CharSet> MakeSet(const std::string& name) {
+  if (name == "wordinbracket") {
+    const CharSet numbers({{0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}});
+    return MakeSet("word")->Intersection(numbers.Complement());
+  }
   for (const OwnClass& own : kOwn) {
     if (own.name != name) continue;
     std::vector<CharRange> ranges;
@@ -120,10 +124,10 @@ const CharSet& Properties::EngineSet(const std::string& category) {
     std::optional<CharSet> set = IcuSet(absl::StrCat(
         "[[:", category, ":]&[:age=",
         absl::string_view(kEngineAge.data(), kEngineAge.size()), ":]]"));
-    found = engine_sets_
-                .emplace(category, set.has_value() ? *std::move(set)
-                                                   : CharSet())
-                .first;
+    found =
+        engine_sets_
+            .emplace(category, set.has_value() ? *std::move(set) : CharSet())
+            .first;
   }
   return found->second;
 }
@@ -142,8 +146,7 @@ std::string Properties::Inside(const CharSet& set) {
     }
   }
   const CharSet surrogates({{0xD800, 0xDFFF}});  // the engine refuses them
-  const CharSet rest =
-      set.Intersection(covered.Union(surrogates).Complement());
+  const CharSet rest = set.Intersection(covered.Union(surrogates).Complement());
   for (const CharRange& range : rest.ranges()) {
     absl::StrAppendFormat(&inside, "\\x{%X}", uint32_t{range.first});
     if (range.last > range.first) {

@@ -38,6 +38,17 @@ struct ClassRange {
   uint16_t classes;
 };
 
+// \w as the library's other engine has it, for the pre-tokenizer Whitespace
+// and around added tokens: without fractions and superscripts, with the two
+// joiners. `classes` are those of the character.
+inline bool IsWordCharacter(char32_t character, uint8_t classes) {
+  const bool joiner = character == 0x200C || character == 0x200D;
+  const bool other_number = (character >= 0xB2 && character <= 0xB3) ||
+                            character == 0xB9 ||
+                            (character >= 0xBC && character <= 0xBE);
+  return joiner || ((classes & kWord) != 0 && !other_number);
+}
+
 // Threads: immutable after construction.
 class CharClasses {
  public:
