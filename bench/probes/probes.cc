@@ -23,16 +23,27 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-uint64_t SumOf(const uint8_t* bytes, int64_t count) {
-  uint64_t sums[8] = {};
-  for (int64_t i = 0; i < count; i += 64) {
-    uint64_t words[8];
-    std::memcpy(words, bytes + i, sizeof(words));
-    for (int lane = 0; lane < 8; ++lane) sums[lane] ^= words[lane];
-  }
+using ReadLoop = int32_t (*)(const uint8_t* bytes, int64_t count);
+
+int32_t ReadLoopScalar(const uint8_t* bytes, int64_t count) {
   uint64_t sum = 0;
-  for (uint64_t lane : sums) sum ^= lane;
-  return sum;
+  for (int64_t i = 0; i < count; i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, sizeof(word));
+    sum ^= word;
+  }
+  return static_cast<int32_t>(sum ^ sum >> 32);
+}
+
+ReadLoop BestReadLoop() {
+  switch (generator::kernels::BestCpuIsa()) {
+    case generator::kernels::CpuIsa::kAvx512:
+      return ReadLoopAvx512;
+    case generator::kernels::CpuIsa::kAvx2:
+      return ReadLoopAvx2;
+    default:
+      return ReadLoopScalar;
+  }
 }
 
 }  // namespace
@@ -45,11 +56,12 @@ BandwidthProbe::BandwidthProbe(ThreadPool& pool) : pool_(pool) {
 }
 
 double BandwidthProbe::Measure() {
-  std::atomic<uint64_t> sink{0};
+  const ReadLoop read = BestReadLoop();
+  std::atomic<int32_t> sink{0};
   const auto start = std::chrono::steady_clock::now();
   pool_.Run([&](ThreadPool::Worker& worker) {
     worker.For(kProbeBytes / kShareBytes, 1, [&](int64_t share, int64_t) {
-      sink ^= SumOf(memory_.bytes() + share * kShareBytes, kShareBytes);
+      sink ^= read(memory_.bytes() + share * kShareBytes, kShareBytes);
     });
   });
   return static_cast<double>(kProbeBytes) / SecondsSince(start);

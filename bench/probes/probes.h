@@ -29,6 +29,10 @@ class BandwidthProbe {
 // two operations, per second over all threads. 0 without AVX-512 VNNI.
 double MeasureVnniPeak(generator::kernels::ThreadPool& pool);
 
+// Read `count` bytes, a multiple of 128, from an aligned address; return what
+// depends on all of them. REQUIRES: the instruction set.
+int32_t ReadLoopAvx2(const uint8_t* bytes, int64_t count);
+int32_t ReadLoopAvx512(const uint8_t* bytes, int64_t count);
 // The loop of MeasureVnniPeak on this thread: 16 instructions a turn. Returns
 // what depends on all of them. REQUIRES: CpuHasAvx512Vnni.
 int32_t VnniLoop(int64_t turns);

@@ -4,6 +4,16 @@
 
 namespace sluice::bench {
 
+int32_t ReadLoopAvx512(const uint8_t* bytes, int64_t count) {
+  __m512i low = _mm512_setzero_si512();
+  __m512i high = low;
+  for (int64_t i = 0; i < count; i += 128) {
+    low = _mm512_xor_si512(low, _mm512_load_si512(bytes + i));
+    high = _mm512_xor_si512(high, _mm512_load_si512(bytes + i + 64));
+  }
+  return _mm512_reduce_add_epi32(_mm512_xor_si512(low, high));
+}
+
 int32_t VnniLoop(int64_t turns) {
   __m512i sums[16];
   for (int i = 0; i < 16; ++i) sums[i] = _mm512_set1_epi32(i);
