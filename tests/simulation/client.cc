@@ -26,6 +26,13 @@ Client::Client(RequestFields fields, std::vector<ExpectedSequence> expected,
               habits.stalls_after_ids == 0),
       sequences_(expected_.size()) {
   fields_.attempt = 0;
+  fields_.resumed.clear();
+  for (size_t i = 0; i < expected_.size(); ++i) {
+    const std::vector<int32_t>& shown = expected_[i].shown;
+    sequences_[i].ids.assign(shown.begin(),
+                             shown.begin() + expected_[i].replayed);
+    ids_before_ += expected_[i].replayed;
+  }
 }
 
 absl::Status Client::Wrong(const std::string& what) const {
@@ -38,15 +45,21 @@ RequestFields Client::NextAttempt() {
   ++fields_.attempt;
   RequestFields next = fields_;
   for (size_t i = 0; i < sequences_.size(); ++i) {
+    sequences_[i].resumed = static_cast<int32_t>(sequences_[i].ids.size());
     if (sequences_[i].ids.empty()) continue;
     next.resumed.push_back({static_cast<int32_t>(i), sequences_[i].ids});
   }
-  const bool midway = !next.resumed.empty();
+  const bool midway = ids_delivered() > ids_before_;
   bool whole = midway;
   for (size_t i = 0; i < sequences_.size(); ++i) {
     whole = whole && sequences_[i].ids.size() == expected_[i].shown.size() &&
             expected_[i].end.reason == FinishReason::kLength;
   }
+  for (size_t i = 0; i < sequences_.size(); ++i) {
+    situations_.MetIf(expected_[i].BeginsStopAfter(sequences_[i].resumed),
+                      Situation::kResumedWithinStop);
+  }
+  situations_.MetIf(!midway && ids_before_ > 0, Situation::kResumedForeign);
   situations_.MetIf(midway, Situation::kResumedMidway);
   situations_.MetIf(whole, Situation::kResumedWholeStream);
   return next;
@@ -67,6 +80,9 @@ void Client::Submitted(std::shared_ptr<Outbox> outbox,
   unread_ids_taken_ = 0;
   for (Progressed& sequence : sequences_) sequence.ended = false;
   heard_at_ = caught_up_at_ = now;
+  full_since_ = 0;
+  overdue_ = false;
+  position_.reset();
   if (cancelled_) outbox_->Cancel();
 }
 
@@ -117,6 +133,39 @@ absl::Status Client::Drain(Nanos now) {
   return absl::OkStatus();
 }
 
+void Client::NoteStep(Nanos now) {
+  if (!full()) {
+    full_since_ = 0;
+    return;
+  }
+  if (full_since_ == 0) full_since_ = now;
+  overdue_ = now - full_since_ >= slow_reader_timeout_;
+}
+
+absl::Status Client::JudgeShown(const LiveRequest& live) const {
+  const size_t prompt = fields_.prompt_ids.size();
+  for (const Sequence& sequence : live.sequences) {
+    const ExpectedSequence& expected = expected_[sequence.index];
+    const Progressed& got = sequences_[sequence.index];
+    const size_t generated = sequence.ids.size() - prompt;
+    if (generated > static_cast<size_t>(expected.generated)) {
+      return Wrong("more was generated than is allowed");
+    }
+    size_t due = expected.shown.size();
+    if (generated < expected.shown_after.size()) {
+      due = std::max(got.resumed, expected.shown_after[generated]);
+      situations_.MetIf(due < generated, Situation::kHeldBack);
+    }
+    const bool all_read = prompt_ && !cancelled_ && started_;
+    if (got.ids.size() > due || (all_read && got.ids.size() < due)) {
+      return Wrong(absl::StrCat("sequence ", sequence.index, ": ",
+                                got.ids.size(), " ids came of ", generated,
+                                " generated, expected ", due));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Client::TakeOne(Nanos now, bool& took) {
   Outbox::Taken taken = outbox_->Take();
   took = taken.message.has_value();
@@ -138,6 +187,7 @@ absl::Status Client::Judge(const StreamMessage& message) {
 absl::Status Client::Judge(const Queued& queued) {
   if (started_) return Wrong("Queued after Started");
   if (queued.position < 0) return Wrong("a position below 0");
+  position_ = queued.position;
   situations_.Met(Situation::kSignQueued);
   return absl::OkStatus();
 }
@@ -151,7 +201,10 @@ absl::Status Client::Judge(const Started& started) {
       started.cached_tokens > started.prompt_tokens) {
     return Wrong("Started counts other prompt tokens");
   }
-  if (started.params.seed != fields_.drawn_seed) return Wrong("another seed");
+  cached_tokens_ = started.cached_tokens;
+  if (started.params.seed != fields_.params.seed.value_or(fields_.drawn_seed)) {
+    return Wrong("another seed");
+  }
   return absl::OkStatus();
 }
 
@@ -206,8 +259,8 @@ absl::Status Client::JudgeSequenceEnd(int32_t index,
     return Wrong("a sequence ended otherwise");
   }
   // What an earlier attempt gave out is not cut again.
-  const bool cut_before = fields_.attempt > 1 && end.trim_bytes == 0;
-  if (end.trim_bytes != expected.trim_bytes && !cut_before) {
+  const int32_t resumed = sequences_[index].resumed;
+  if (end.trim_bytes != expected_[index].TrimAfter(resumed)) {
     return Wrong("trim_bytes differ");
   }
   return absl::OkStatus();
@@ -225,6 +278,13 @@ absl::Status Client::Judge(const Finished& finished) {
     generated += expected_[i].generated;
     const FinishReason reason = finished.ends[i].reason;
     const bool string = !finished.ends[i].matched_stop.empty();
+    situations_.MetIf(expected_[i].StopSpans(sequences_[i].resumed),
+                      Situation::kStopAcrossResume);
+    situations_.MetIf(reason == FinishReason::kLength &&
+                          static_cast<int32_t>(fields_.prompt_ids.size()) +
+                                  expected_[i].generated ==
+                              kSimContext,
+                      Situation::kContextUsedUp);
     situations_.MetIf(reason == FinishReason::kEos, Situation::kEndedByEos);
     situations_.MetIf(reason == FinishReason::kLength,
                       Situation::kEndedByLength);
@@ -233,6 +293,7 @@ absl::Status Client::Judge(const Finished& finished) {
                       Situation::kEndedByStopId);
   }
   if (finished.generated_tokens != generated ||
+      finished.cached_tokens != cached_tokens_ ||
       finished.prompt_tokens !=
           static_cast<int32_t>(fields_.prompt_ids.size())) {
     return Wrong("Finished counts other tokens");
@@ -249,7 +310,7 @@ bool Client::RightlyExhausted(const absl::Status& end, Nanos now) {
   const Nanos waited = now - submitted_at_;
   if (reason == "SLOW_READER") {
     situations_.Met(Situation::kSlowReaderEnded);
-    return !prompt_ && now - caught_up_at_ >= slow_reader_timeout_;
+    return !prompt_ && overdue_ && now - caught_up_at_ >= slow_reader_timeout_;
   }
   if (!RetryDelayOf(end).has_value()) return false;
   if (reason == kReasonQueueTimeout) {

@@ -1,7 +1,6 @@
 #include "tests/simulation/episode.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +8,7 @@
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "services/generator/engine/invariants.h"
+#include "tests/simulation/queue_judge.h"
 
 namespace sluice::generator {
 namespace {
@@ -18,6 +18,9 @@ using Fault = TenantHashRunner::Fault;
 // A turn is a step: no request may need this many turns, however unlucky.
 constexpr int64_t kTurnsForRequest = 400;
 constexpr int32_t kMostRefusals = 12;
+// The cache is watched in one episode of so many: looking at all blocks after
+// each step is what costs most.
+constexpr uint64_t kCacheJudgedIn = 4;
 
 absl::Status Broken(const std::string& what) {
   return absl::InternalError("engine: " + what);
@@ -50,21 +53,29 @@ Episode::Episode(uint64_t seed, int32_t requests, const EpisodeParts& parts)
       oracle_(parts.vocabulary, kSimVocabulary),
       limits_(MakeSimLimits()),
       requests_(requests),
+      judges_cache_(seed % kCacheJudgedIn == 0),
       turns_left_(kTurnsForRequest * requests) {
   StartEngine();
 }
 
 void Episode::StartEngine() {
   const PoolShape pool = world_.DrawPool(dice_);
-  pool_positions_ = pool.block_count * pool.block_size;
+  cache_ = nullptr;
+  order_ = nullptr;
   core_ = nullptr;
   runner_ = std::make_unique<TenantHashRunner>(kSimVocabulary, kSimContext,
                                                pool, clock_);
   core_ = std::make_unique<EngineCore>(
       world_.options(),
       EngineParts{*runner_, parts_.vocabulary, clock_, parts_.metrics, board_});
-  runner_->Watch(core_->scheduler());
   waits_.emplace(parts_.situations);
+  const Scheduler& scheduler = core_->scheduler();
+  runner_->Watch(scheduler, [this](const StepPlan& plan) { OnPlan(plan); });
+  order_ = std::make_unique<OrderJudge>(scheduler, parts_.situations);
+  if (judges_cache_) {
+    cache_ = std::make_unique<CacheJudge>(scheduler, parts_.situations);
+  }
+  for (Guest& guest : guests_) guest.ticket = 0;
 }
 
 absl::Status Episode::Run() {
@@ -111,8 +122,9 @@ absl::Status Episode::AddGuest() {
   if (!request.ok()) return request.status();
   tally_.prompt_tokens += request->prompt_tokens();
   Guest guest;
+  std::vector<ExpectedSequence> expected = oracle_.Expect(fields);
   guest.client =
-      std::make_unique<Client>(std::move(fields), oracle_.Expect(*request),
+      std::make_unique<Client>(std::move(fields), std::move(expected),
                                world_.DrawHabits(dice_), parts_.situations);
   guest.arrived_at = clock_.Now();
   guests_.push_back(std::move(guest));
@@ -134,14 +146,21 @@ absl::Status Episode::SubmitOne(Guest& guest) {
   auto request = Request::Create(client.NextAttempt(), limits_);
   if (!request.ok()) return request.status();
   auto outbox = MakeOutbox(world_.options().outbox);
-  const SchedulerCounts before = core_->scheduler().counts();
+  const Scheduler& scheduler = core_->scheduler();
+  const SchedulerCounts before = scheduler.counts();
+  const std::string id = client.fields().request_id;
+  const QueueCount queue = CountQueue(scheduler, id);
   core_->Submit({*std::move(request), outbox});
-  RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
-  if (outbox->empty()) {
-    const Outbox::Taken taken = outbox->Take();
-    if (taken.end.has_value()) {
-      return JudgeRefusal(guest, *taken.end, before);
-    }
+  RETURN_IF_ERROR(order_->AfterSubmit(id, clock_.Now()));
+  const absl::Status refusal = RefusalOf(*outbox);
+  RETURN_IF_ERROR(JudgeAdmission(client.fields(), queue, scheduler, refusal,
+                                 parts_.situations));
+  guest.ticket = 0;
+  if (!refusal.ok()) return JudgeRefusal(guest, refusal, before);
+  RETURN_IF_ERROR(CheckInvariants(scheduler));
+  if (!scheduler.requests().empty()) {
+    const auto& [ticket, newest] = *scheduler.requests().rbegin();
+    if (newest->request.id() == id) guest.ticket = ticket;
   }
   tally_.admitted += !guest.admitted;
   guest.admitted = true;
@@ -149,33 +168,24 @@ absl::Status Episode::SubmitOne(Guest& guest) {
   return absl::OkStatus();
 }
 
+absl::Status Episode::RefusalOf(Outbox& outbox) const {
+  if (!outbox.empty()) return absl::OkStatus();
+  return outbox.Take().end.value_or(absl::OkStatus());
+}
+
 absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status,
                                    const SchedulerCounts& before) {
-  Client& client = *guest.client;
-  const RequestFields& fields = client.fields();
-  const SchedulerOptions& options = world_.options().scheduler;
-  const int64_t positions = static_cast<int64_t>(fields.prompt_ids.size()) +
-                            *fields.params.max_new_tokens;
-  const bool too_many = before.queued_requests >= options.max_queued_requests;
-  const bool too_large =
-      before.queued_tokens + positions * fields.n > options.max_queued_tokens;
-  client.Refused();
+  guest.client->Refused();
   ++guest.refusals;
-  if (ReasonOf(status) == kReasonDeadlineUnmeetable) {
+  if (absl::IsInvalidArgument(status)) guest.refusals = kMostRefusals;
+  const std::string reason = ReasonOf(status).value_or("");
+  if (reason == kReasonDeadlineUnmeetable) {
     return JudgeUnmeetable(guest, status, before);
   }
-  if (absl::IsInvalidArgument(status) && positions > pool_positions_) {
-    parts_.situations.Met(Situation::kRefusedNeverFits);
-    guest.refusals = kMostRefusals;
+  if (absl::IsInvalidArgument(status) || reason == kReasonQueueFull) {
     return absl::OkStatus();
   }
-  if (!absl::IsResourceExhausted(status) || !(too_many || too_large) ||
-      !RetryDelayOf(status).has_value()) {
-    return Broken("refused without a cause: " + status.ToString());
-  }
-  parts_.situations.Met(too_many ? Situation::kRefusedQueueRequests
-                                 : Situation::kRefusedQueueTokens);
-  return absl::OkStatus();
+  return Broken("refused without a cause: " + status.ToString());
 }
 
 // Without a bound, without anybody ahead or at work, nothing is out of reach.
@@ -278,18 +288,66 @@ absl::Status Episode::Step() {
   }
   const Nanos began = clock_.Now();
   waits_->BeforeStep(core_->scheduler());
+  for (Guest& guest : guests_) guest.client->NoteStep(began);
+  order_->BeforeStep(began);
+  failing_row_ = fault == Fault::kStep         ? OrderJudge::kAllFail
+                 : fault == Fault::kNotANumber ? 0
+                                               : -1;
   const bool ran = core_->Step();
   ++tally_.steps;
   tally_.requests_in_steps += before.queued_requests + before.running_requests;
   RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
+  RETURN_IF_ERROR(JudgeWith(ran, fault));
   RETURN_IF_ERROR(JudgeStep(ran, began, before));
   RETURN_IF_ERROR(waits_->AfterStep(core_->scheduler(), ran));
   tally_.longest_queue_steps =
       std::max(tally_.longest_queue_steps, waits_->longest_wait_steps());
   RETURN_IF_ERROR(JudgePauses(full));
+  RETURN_IF_ERROR(JudgeReaders());
   CountSituations(before);
   if (!ran) AdvanceIdle();
   return absl::OkStatus();
+}
+
+void Episode::OnPlan(const StepPlan& plan) {
+  plan_judged_ = order_->OnPlan(plan, failing_row_);
+  if (plan_judged_.ok() && cache_ != nullptr) {
+    plan_judged_ = cache_->OnPlan(plan, *order_);
+  }
+}
+
+absl::Status Episode::JudgeWith(bool ran, Fault fault) {
+  // A plan without rows may have taken blocks from somebody.
+  if (!ran) OnPlan({});
+  RETURN_IF_ERROR(plan_judged_);
+  RETURN_IF_ERROR(order_->AfterStep());
+  RETURN_IF_ERROR(JudgeCounts(core_->scheduler()));
+  if (cache_ == nullptr) return absl::OkStatus();
+  return cache_->AfterStep(fault != Fault::kNone);
+}
+
+absl::Status Episode::JudgeReaders() const {
+  for (const Guest& guest : guests_) {
+    if (guest.client->submitted() && guest.client->overdue() &&
+        core_->scheduler().requests().contains(guest.ticket)) {
+      return Broken("a reader may be slow for longer than its time");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Episode::JudgeStream(Guest& guest) {
+  const auto& requests = core_->scheduler().requests();
+  const std::optional<int32_t> told = guest.client->TakePosition();
+  const auto live = requests.find(guest.ticket);
+  if (live == requests.end()) return absl::OkStatus();
+  if (told.has_value() && guest.client->reads_promptly()) {
+    parts_.situations.Met(Situation::kPositionTold);
+    if (*told != order_->PositionOf(guest.ticket)) {
+      return Broken("another position was told than the request has");
+    }
+  }
+  return guest.client->JudgeShown(*live->second);
 }
 
 absl::Status Episode::JudgeStep(bool ran, Nanos began,
@@ -402,13 +460,17 @@ void Episode::CountPublicBlocks() {
   const Scheduler& scheduler = core_->scheduler();
   parts_.situations.MetIf(scheduler.block_counts().warm > 0,
                           Situation::kPublicWarm);
-  std::map<int32_t, const std::string*> holders;
+  std::vector<const std::string*> holders(scheduler.block_counts().total);
   for (const Sequence* sequence : scheduler.running()) {
-    const std::string& tenant = sequence->request->request.tenant();
-    for (int32_t id : sequence->blocks.ids()) {
-      const auto [holder, is_new] = holders.emplace(id, &tenant);
-      parts_.situations.MetIf(!is_new && *holder->second != tenant,
+    const Request& request = sequence->request->request;
+    const int32_t public_blocks =
+        request.public_prefix_tokens() / scheduler.pool().block_size();
+    for (int32_t i = 0; i < std::min(public_blocks, sequence->blocks.size());
+         ++i) {
+      const std::string*& holder = holders[sequence->blocks.id(i)];
+      parts_.situations.MetIf(holder != nullptr && *holder != request.tenant(),
                               Situation::kPublicShared);
+      holder = &request.tenant();
     }
   }
 }
@@ -422,6 +484,7 @@ absl::Status Episode::LetClientsAct() {
     RETURN_IF_ERROR(client.Act(dice_, now));
     if (client.ended()) continue;
     if (was_cancelled) return Broken("a cancel took longer than a step");
+    RETURN_IF_ERROR(JudgeStream(guest));
     RETURN_IF_ERROR(JudgeSilence(guest));
   }
   return absl::OkStatus();
@@ -445,7 +508,8 @@ void Episode::RemoveEnded() {
     // Who was let in once must end; its Gateway tries on.
     const bool gives_up = !guest.admitted && guest.refusals >= kMostRefusals;
     if (!client.ended() && !gives_up) continue;
-    tally_.generated_tokens += client.ids_delivered();
+    tally_.generated_tokens +=
+        client.ids_delivered() - client.ids_before_first_attempt();
     tally_.longest_wait_ms =
         std::max(tally_.longest_wait_ms,
                  (clock_.Now() - guest.arrived_at) / kNanosPerMilli);

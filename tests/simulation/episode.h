@@ -13,9 +13,11 @@
 #include "services/generator/engine/engine_core.h"
 #include "services/generator/engine/generator_metrics.h"
 #include "services/generator/engine/load_board.h"
+#include "tests/simulation/cache_judge.h"
 #include "tests/simulation/client.h"
 #include "tests/simulation/dice.h"
 #include "tests/simulation/oracle.h"
+#include "tests/simulation/order_judge.h"
 #include "tests/simulation/situations.h"
 #include "tests/simulation/tenant_hash_runner.h"
 #include "tests/simulation/waits.h"
@@ -62,6 +64,7 @@ class Episode {
     bool admitted = false;  // by any engine
     int32_t refusals = 0;
     Nanos arrived_at = 0;
+    Ticket ticket = 0;  // of its attempt; 0: none
   };
 
   void StartEngine();
@@ -72,6 +75,12 @@ class Episode {
   absl::Status SubmitOne(Guest& guest);
   absl::Status JudgeRefusal(Guest& guest, const absl::Status& status,
                             const SchedulerCounts& before);
+  // The end with which a request was refused; OK: it was let in.
+  absl::Status RefusalOf(Outbox& outbox) const;
+  void OnPlan(const StepPlan& plan);
+  absl::Status JudgeWith(bool ran, TenantHashRunner::Fault fault);
+  absl::Status JudgeReaders() const;
+  absl::Status JudgeStream(Guest& guest);
   absl::Status JudgeUnmeetable(const Guest& guest, const absl::Status& status,
                                const SchedulerCounts& before);
   absl::Status KillSometimes();
@@ -104,7 +113,12 @@ class Episode {
   std::unique_ptr<TenantHashRunner> runner_;
   std::unique_ptr<EngineCore> core_;
   std::optional<WaitJudge> waits_;  // of this engine
-  int32_t pool_positions_ = 0;
+  // Replaced with the engine that they watch.
+  std::unique_ptr<OrderJudge> order_;
+  std::unique_ptr<CacheJudge> cache_;  // null: not in this episode
+  const bool judges_cache_;
+  int32_t failing_row_ = -1;
+  absl::Status plan_judged_;
   std::vector<Guest> guests_;
   EpisodeTally tally_;
   int64_t turns_left_ = 0;

@@ -15,10 +15,10 @@ uint64_t HashOfTenant(const std::string& tenant) {
   return hash;
 }
 
-SlotOwner::SlotOwner(const Request& request)
+SlotOwner::SlotOwner(const std::string& tenant, int32_t public_tokens)
     : public_hash(HashOfTenant("everybody's")),
-      tenant(HashOfTenant(request.tenant())),
-      public_tokens(request.public_prefix_tokens()) {}
+      tenant(HashOfTenant(tenant)),
+      public_tokens(public_tokens) {}
 
 uint64_t TenantSlot(uint64_t tenant, int32_t token, int64_t position) {
   return MixBits(HashSlot(token, position) + tenant);
@@ -41,6 +41,7 @@ TenantHashRunner::TenantHashRunner(int32_t vocabulary_size,
 }
 
 absl::StatusOr<LogitsView> TenantHashRunner::Run(const StepPlan& plan) {
+  on_plan_(plan);
   clock_.Advance(step_time_);
   if (fault_ == Fault::kStep) return absl::InternalError("a simulated fault");
   FindOwners();
@@ -67,7 +68,8 @@ absl::StatusOr<LogitsView> TenantHashRunner::Run(const StepPlan& plan) {
 void TenantHashRunner::FindOwners() {
   SLUICE_CHECK(scheduler_ != nullptr, "the runner knows its scheduler");
   for (const Sequence* sequence : scheduler_->running()) {
-    const SlotOwner owner(sequence->request->request);
+    const Request& request = sequence->request->request;
+    const SlotOwner owner(request.tenant(), request.public_prefix_tokens());
     for (int32_t id : sequence->blocks.ids()) owners_[id] = owner;
   }
 }
@@ -95,6 +97,7 @@ void TenantHashRunner::Write(const SequenceRows& rows) {
   SLUICE_CHECK(!rows.token_ids.empty(), "a planned sequence has rows");
   for (size_t i = 0; i < rows.token_ids.size(); ++i) {
     const int32_t position = rows.first_position + static_cast<int32_t>(i);
+    SLUICE_CHECK(position < info_.context_length, "rows are in the context");
     const SlotOwner& owner =
         owners_[rows.block_table[position / info_.block_size]];
     slots_[SlotOf(rows, position)] =

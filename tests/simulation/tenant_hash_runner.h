@@ -6,7 +6,9 @@
 // that another tenant wrote.
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,7 +22,7 @@ uint64_t HashOfTenant(const std::string& tenant);
 // Whose the tokens at the positions of a request are: nobody's within its
 // public prefix, and the tenant's behind it.
 struct SlotOwner {
-  explicit SlotOwner(const Request& request);
+  SlotOwner(const std::string& tenant, int32_t public_tokens);
   SlotOwner() = default;
   uint64_t At(int64_t position) const {
     return position < public_tokens ? public_hash : tenant;
@@ -47,7 +49,12 @@ class TenantHashRunner : public ModelRunner {
                    const PoolShape& pool, FakeClock& clock);
 
   // Whose sequences the plans are of. REQUIRES: before the first Run.
-  void Watch(const Scheduler& scheduler) { scheduler_ = &scheduler; }
+  // `on_plan` is called with each plan before anything of it runs.
+  void Watch(const Scheduler& scheduler,
+             std::function<void(const StepPlan&)> on_plan) {
+    scheduler_ = &scheduler;
+    on_plan_ = std::move(on_plan);
+  }
   // How long the next steps take and how the next one fails.
   void Prepare(Nanos step_time, Fault fault) {
     step_time_ = step_time;
@@ -67,6 +74,7 @@ class TenantHashRunner : public ModelRunner {
   RunnerInfo info_;
   FakeClock& clock_;
   const Scheduler* scheduler_ = nullptr;
+  std::function<void(const StepPlan&)> on_plan_;
   Nanos step_time_ = 0;
   Fault fault_ = Fault::kNone;
   std::vector<SlotOwner> owners_;  // by block

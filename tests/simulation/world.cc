@@ -12,6 +12,18 @@ constexpr int32_t kTenants = 4;
 constexpr int32_t kSharedTexts = 3;
 constexpr int32_t kSharedTextTokens = 72;
 constexpr int32_t kLongestNew = 80;
+constexpr int32_t kLetters = 26;
+// Ids from here on are two letters.
+constexpr int32_t kFirstPair = 40;
+
+char Letter(int32_t number) {
+  return static_cast<char>('a' + number % kLetters);
+}
+
+std::string TextOf(int32_t id) {
+  if (id < kFirstPair) return std::string(1, Letter(id));
+  return {Letter(id * 7), Letter(id * 11)};
+}
 
 std::vector<int32_t> DrawIds(Dice& dice, int32_t count) {
   std::vector<int32_t> ids(count);
@@ -26,6 +38,7 @@ SchedulerOptions DrawScheduler(Dice& dice) {
   options.max_queued_requests = dice.OneOf({12, 32, 256});
   options.max_queued_tokens = dice.OneOf({2000, 8000, 1 << 22});
   options.max_preemptions = dice.Between(0, 3);
+  options.priority_aging_ms = dice.OneOf({20, 300, 3000, 30'000});
   options.prefix_cache = !dice.OneIn(8);
   if (dice.OneIn(4)) {
     options.min_batch_size = dice.Between(2, options.max_batch_size);
@@ -40,7 +53,7 @@ Vocabulary MakeSimVocabulary() {
   std::vector<VocabularyEntry> entries;
   for (int32_t id = 0; id < kSimVocabulary; ++id) {
     const bool ends = id == 0;
-    entries.push_back({ends ? "" : std::string(1, 'a' + id % 26), ends});
+    entries.push_back({ends ? "" : TextOf(id), ends});
   }
   auto vocabulary = Vocabulary::Create(std::move(entries), {});
   SLUICE_CHECK(vocabulary.ok(), "the vocabulary is within its limits");
@@ -148,25 +161,77 @@ int32_t World::DrawTimeoutMs(Dice& dice) const {
 void World::DrawParams(Dice& dice, RequestFields& fields) const {
   SamplingOverrides& params = fields.params;
   params.max_new_tokens = dice.Between(1, kLongestNew);
+  // Beyond the context, and nothing said at all: as much as there is.
+  if (dice.OneIn(24)) params.max_new_tokens = dice.Between(1, kSimContext);
+  if (dice.OneIn(48)) params.max_new_tokens = std::nullopt;
   params.ignore_eos = !dice.OneIn(3);
-  if (dice.OneIn(4)) {
-    params.temperature = 0.0f;
-  } else {
-    params.temperature = 1.0f;
-  }
+  params.temperature = dice.OneIn(4) ? 0.0f : 1.0f;
+  if (dice.OneIn(4)) params.temperature = dice.OneOf({0.5f, 1.7f});
+  if (dice.OneIn(16)) params.do_sample = false;
   if (dice.OneIn(4)) params.top_k = dice.Between(1, kSimVocabulary);
-  if (dice.OneIn(4)) params.top_p = 0.5f;
-  if (dice.OneIn(4)) params.repetition_penalty = 1.5f;
+  if (dice.OneIn(4)) params.top_p = dice.OneOf({0.3f, 0.5f, 0.9f});
+  if (dice.OneIn(4)) params.repetition_penalty = dice.OneOf({0.8f, 1.5f});
+  if (dice.OneIn(8)) params.seed = dice.Bits();
   if (dice.OneIn(4)) {
-    params.min_new_tokens = dice.Between(0, *params.max_new_tokens);
+    params.min_new_tokens =
+        dice.Between(0, params.max_new_tokens.value_or(kLongestNew));
   }
   if (dice.OneIn(8)) {
     params.stop_token_ids = {dice.Between(0, kSimVocabulary - 1)};
   }
+  const char first = Letter(dice.Between(0, kLetters - 1));
+  const char second = Letter(dice.Between(0, kLetters - 1));
+  if (dice.OneIn(4)) params.stop = DrawStops(dice, first, second);
+  if (!dice.OneIn(10)) return;
   if (dice.OneIn(4)) {
-    const char first = static_cast<char>('a' + dice.Between(0, 25));
-    // Two letters are often held back and seldom complete.
-    params.stop = {std::string(1, first) + "b", std::string(1, first) + "cd"};
+    // So many that a stop string which was begun is mostly completed.
+    params.stop.clear();
+    for (int32_t i = 0; i < kMaxStops; ++i) {
+      params.stop.push_back({first, Letter(i)});
+    }
+  }
+  DrawResumed(dice, first, second, fields);
+}
+
+// Of two letters, so that one may begin within another; seldom complete. Or of
+// one letter and many others, begun and completed often.
+std::vector<std::string> World::DrawStops(Dice& dice, char first,
+                                          char second) const {
+  std::vector<std::string> stops;
+  const bool many = dice.OneIn(2);
+  for (int32_t count = dice.Between(1, many ? 12 : 4); count > 0; --count) {
+    std::string stop(1, first);
+    if (many) {
+      stop += Letter(dice.Between(0, kLetters - 1));
+      if (dice.OneIn(3)) stop += Letter(dice.Between(0, kLetters - 1));
+    } else {
+      for (int32_t n = dice.Between(1, 3); n > 0; --n) {
+        stop += dice.OneIn(2) ? first : second;
+      }
+    }
+    stops.push_back(std::move(stop));
+  }
+  return stops;
+}
+
+// What another model said before this one took over: ids that this one would
+// not have chosen, with stop strings begun and not held back.
+void World::DrawResumed(Dice& dice, char first, char second,
+                        RequestFields& fields) const {
+  const int32_t most =
+      std::min({fields.params.max_new_tokens.value_or(kLongestNew),
+                kSimContext - static_cast<int32_t>(fields.prompt_ids.size()),
+                int32_t{12}});
+  for (int32_t index = 0; index < fields.n; ++index) {
+    if (dice.OneIn(4)) continue;
+    std::vector<int32_t> ids = DrawIds(dice, dice.Between(1, most));
+    for (int32_t& id : ids) {
+      if (dice.OneIn(2)) id = (dice.OneIn(2) ? first : second) - 'a';
+    }
+    if (dice.OneIn(2)) ids.back() = first - 'a';
+    // The letter a is that of a later id, for the first one ends sequences.
+    for (int32_t& id : ids) id = id == 0 ? kLetters : id;
+    fields.resumed.push_back({index, std::move(ids)});
   }
 }
 

@@ -19,7 +19,7 @@ namespace sluice::generator {
 inline constexpr int32_t kSimVocabulary = 48;
 inline constexpr int32_t kSimContext = 176;
 
-// One letter an id; id 0 ends a sequence and has no text.
+// A letter or two an id; id 0 ends a sequence and has no text.
 Vocabulary MakeSimVocabulary();
 RequestLimits MakeSimLimits();
 
@@ -57,6 +57,9 @@ class World {
   bool BeginsPublic(const std::vector<int32_t>& prompt) const;
   int32_t DrawTimeoutMs(Dice& dice) const;
   void DrawParams(Dice& dice, RequestFields& fields) const;
+  std::vector<std::string> DrawStops(Dice& dice, char first, char second) const;
+  void DrawResumed(Dice& dice, char first, char second,
+                   RequestFields& fields) const;
 
   EngineOptions options_;
   std::vector<std::vector<int32_t>> shared_texts_;

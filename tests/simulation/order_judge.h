@@ -1,0 +1,97 @@
+#pragma once
+
+// A model of its own of who goes first: aged priority class, then the tenant
+// served the fewest tokens, then arrival. Follows the scheduler from outside,
+// by what it looks like when the plan is made and when the step is over.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/base/clock.h"
+#include "services/generator/runner/step_plan.h"
+#include "services/generator/scheduler/scheduler.h"
+#include "tests/simulation/situations.h"
+
+namespace sluice::generator {
+
+// Threads: one at a time.
+class OrderJudge {
+ public:
+  // Both are lent for the judge's life; the scheduler is new.
+  OrderJudge(const Scheduler& scheduler, Situations& situations)
+      : scheduler_(scheduler), situations_(situations) {}
+
+  // All errors: INTERNAL, naming the promise that is broken.
+
+  // After a request was handed in, whether it was let in or not. A tenant that
+  // comes back is not behind those that stayed, and its debt is remembered.
+  absl::Status AfterSubmit(const std::string& request_id, Nanos now);
+  void BeforeStep(Nanos now) { began_ = now; }
+  // When the plan is made and nothing of it has run. `failing_row` of the
+  // wanted logits will be bad; -1: none, kAllFail: there are none at all.
+  static constexpr int32_t kAllFail = -2;
+  absl::Status OnPlan(const StepPlan& plan, int32_t failing_row);
+  absl::Status AfterStep();
+
+  // Requests ahead of a queued one, as of the last plan; -1: not queued.
+  int32_t PositionOf(Ticket ticket) const;
+  // Sequences that the last plan gave blocks, in order.
+  const std::vector<const Sequence*>& admitted() const { return admitted_; }
+  // Sequences that it took blocks from.
+  const std::vector<const Sequence*>& victims() const { return victims_; }
+
+ private:
+  struct KnownSequence {
+    bool running = false;
+    bool pinned = false;
+    int32_t preemptions = 0;
+    int32_t charged = 0;  // ids that its tenant was charged for
+  };
+  struct KnownRequest {
+    Nanos arrived_at = 0;
+    std::string tenant;
+    std::vector<KnownSequence> sequences;
+  };
+  using Place = std::tuple<int32_t, int64_t, Ticket, int32_t>;
+
+  KnownSequence& Known(const Sequence& sequence);
+  int32_t ClassOf(const LiveRequest& request) const;
+  Place PlaceOf(const Sequence& sequence) const;
+  bool Comes(const Sequence& a, const Sequence& b) const {
+    return PlaceOf(a) < PlaceOf(b);
+  }
+  bool WaitsForSibling(const Sequence& sequence) const;
+  bool MayAwaitPrefix(const Sequence& sequence) const;
+  bool MayWait(const Sequence& sequence) const {
+    return WaitsForSibling(sequence) || MayAwaitPrefix(sequence);
+  }
+  void Sort();
+  void Remember();
+  absl::Status JudgeClasses() const;
+  absl::Status JudgeVictims() const;
+  absl::Status JudgeRows(const StepPlan& plan);
+  absl::Status JudgeRunningRows(bool& scarce) const;
+  absl::Status JudgeAdmissions();
+  absl::Status JudgeAdmitted(size_t at);
+  absl::Status JudgeIdleRoom();
+  void ChargeTokens(const StepPlan& plan, int32_t failing_row);
+  int32_t RowsOf(const Sequence& sequence) const;
+
+  const Scheduler& scheduler_;
+  Situations& situations_;
+  Nanos began_ = 0;
+  std::map<Ticket, KnownRequest> known_;
+  std::map<std::string, int64_t> served_;  // tokens, by tenant
+  // Of the last plan.
+  std::vector<const Sequence*> stayed_;  // had blocks and kept them
+  std::vector<const Sequence*> victims_;
+  std::vector<const Sequence*> admitted_;
+  std::vector<const Sequence*> row_owners_;  // by block that is written
+  std::map<const Sequence*, int32_t> rows_;
+};
+
+}  // namespace sluice::generator
