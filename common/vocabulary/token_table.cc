@@ -55,6 +55,24 @@ absl::Status ReadPieces(const JsonValue& vocab, TokenTable& table) {
   });
 }
 
+// One digit a piece, as PieceKind counts; absent where all are normal.
+absl::Status ReadKinds(const JsonValue& model, TokenTable& table) {
+  ASSIGN_OR_RETURN(std::string_view kinds, model.GetStringOr("kinds", ""));
+  if (kinds.empty()) return absl::OkStatus();
+  if (kinds.size() != table.pieces.size()) {
+    return model.Error(absl::StrCat("kinds: as many as pieces, got ",
+                                    kinds.size(), ", wanted ",
+                                    table.pieces.size()));
+  }
+  for (size_t id = 0; id < kinds.size(); ++id) {
+    if (kinds[id] < '1' || kinds[id] > '6') {
+      return model.Error("kinds: unknown kind");
+    }
+    table.pieces[id].kind = static_cast<PieceKind>(kinds[id] - '0');
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ReadModelIds(const JsonValue& vocab, TokenTable& table) {
   if (vocab.IsArray()) return ReadPieces(vocab, table);
   ASSIGN_OR_RETURN(size_t count, vocab.Size());
@@ -192,6 +210,7 @@ absl::StatusOr<TokenTable> ReadTokenTable(const JsonValue& root) {
   ASSIGN_OR_RETURN(JsonValue model, root.Get("model"));
   ASSIGN_OR_RETURN(JsonValue vocab, model.Get("vocab"));
   RETURN_IF_ERROR(ReadModelIds(vocab, table));
+  RETURN_IF_ERROR(ReadKinds(model, table));
   RETURN_IF_ERROR(ReadAdded(root, table));
   RETURN_IF_ERROR(CheckIds(table));
   return table;
@@ -202,11 +221,20 @@ absl::StatusOr<Vocabulary> MakeVocabulary(const JsonValue& root,
   ASSIGN_OR_RETURN(DecoderChain decoder,
                    DecoderChain::FromJson(root.Find("decoder")));
   std::vector<VocabularyEntry> entries(table.size);
+  ASSIGN_OR_RETURN(JsonValue model, root.Get("model"));
+  ASSIGN_OR_RETURN(std::string_view unknown,
+                   model.GetStringOr("unknown_surface", ""));
   for (size_t id = 0; id < table.pieces.size(); ++id) {
-    entries[id] = decoder.EntryOf(table.pieces[id].spelling);
+    const ScoredPiece& piece = table.pieces[id];
+    const bool shows_unknown =
+        piece.kind == PieceKind::kUnknown && !unknown.empty();
+    entries[id] = decoder.EntryOf(shows_unknown ? unknown : piece.spelling);
+    entries[id].special = piece.kind == PieceKind::kControl;
   }
-  for (const auto& [spelling, id] : table.model_ids) {
-    entries[id] = decoder.EntryOf(spelling);
+  if (table.pieces.empty()) {
+    for (const auto& [spelling, id] : table.model_ids) {
+      entries[id] = decoder.EntryOf(spelling);
+    }
   }
   for (const AddedToken& token : table.added) {
     const bool special = entries[token.id].special || token.special;

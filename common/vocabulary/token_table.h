@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "common/modelfiles/json.h"
+#include "common/modelfiles/sentencepiece.h"
 #include "common/vocabulary/vocabulary.h"
 
 namespace sluice {
@@ -28,13 +29,14 @@ struct AddedToken {
 struct ScoredPiece {
   std::string_view spelling;  // lies in the document
   double score = 0;
+  PieceKind kind = PieceKind::kNormal;
 };
 
 struct TokenTable {
   // Spelling in the file -> id. The keys lie in the document.
   absl::flat_hash_map<std::string_view, int32_t> model_ids;
-  // Unigram only: spelling and score of each id; of two ids that are spelled
-  // alike model_ids has the last.
+  // Unigram and SentencePiece only: spelling and score of each id; of two ids
+  // that are spelled alike model_ids has the last.
   std::vector<ScoredPiece> pieces;
   std::vector<AddedToken> added;  // in the order of the file
   int32_t size = 0;               // highest id + 1

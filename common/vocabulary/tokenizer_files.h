@@ -2,7 +2,11 @@
 
 // The tokenizer of a model directory in the form of a tokenizer.json, whatever
 // form it was published in. In order of precedence: tokenizer.json;
-// vocab.json with merges.txt.
+// tokenizer.model (SentencePiece); vocab.json with merges.txt.
+//
+// A SentencePiece model becomes a document with components of its own: the
+// normalizer "SentencePiece" and, for byte-pair encoding, the model
+// "SentencePieceBPE"; `kinds` has one digit a piece.
 
 #include <string>
 
@@ -11,10 +15,12 @@
 
 namespace sluice {
 
-// Errors: NOT_FOUND when the directory has none of them, INVALID_ARGUMENT.
+// Errors: NOT_FOUND when the directory has none of them, INVALID_ARGUMENT,
+// UNIMPLEMENTED.
 absl::StatusOr<JsonDocument> ReadTokenizerJson(const std::string& directory);
 
-// One file, its kind told by the end of its name: .json (tokenizer.json).
+// One file, its kind told by the end of its name: .json is a tokenizer.json,
+// .model a SentencePiece model.
 absl::StatusOr<JsonDocument> ReadTokenizerFile(const std::string& path);
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include "common/vocabulary/tokenizer_files.h"
 #include "services/tokenizer/core/models/byte_bpe.h"
 #include "services/tokenizer/core/models/char_bpe.h"
+#include "services/tokenizer/core/models/sentencepiece_bpe.h"
 #include "services/tokenizer/core/models/unigram.h"
 #include "services/tokenizer/core/models/word_models.h"
 #include "services/tokenizer/core/pipeline.h"
@@ -64,6 +65,9 @@ absl::StatusOr<MadeModel> MakeModel(const JsonValue& json,
   if (type == "Unigram") {
     made.kind = "unigram";
     ASSIGN_OR_RETURN(made.model, Unigram::FromJson(json, table));
+  } else if (type == "SentencePieceBPE") {
+    made.kind = "sentencepiece-bpe";
+    ASSIGN_OR_RETURN(made.model, MakeSentencePieceBpe(json, table));
   } else if (type == "WordPiece") {
     made.kind = "wordpiece";
     ASSIGN_OR_RETURN(made.model, MakeWordPiece(json, table));

@@ -40,9 +40,17 @@ absl::StatusOr<std::unique_ptr<Model>> Unigram::FromPieces(
   double lowest = std::numeric_limits<double>::infinity();
   for (size_t id = 0; id < pieces.size(); ++id) {
     const ScoredPiece& piece = pieces[id];
+    made->scores_.push_back(piece.score);
+    const bool found_in_text = piece.kind == PieceKind::kNormal ||
+                               piece.kind == PieceKind::kUserDefined;
+    if (!found_in_text) {
+      if (piece.kind == PieceKind::kByte) {
+        made->ids_[std::string(piece.spelling)] = static_cast<int32_t>(id);
+      }
+      continue;
+    }
     made->trie_.Insert(piece.spelling, static_cast<int32_t>(id));
     made->ids_[std::string(piece.spelling)] = static_cast<int32_t>(id);
-    made->scores_.push_back(piece.score);
     lowest = std::min(lowest, piece.score);
   }
   made->unknown_score_ = lowest - kUnknownPenalty;

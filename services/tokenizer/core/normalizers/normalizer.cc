@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "services/tokenizer/core/normalizers/bert_normalizer.h"
 #include "services/tokenizer/core/normalizers/precompiled.h"
+#include "services/tokenizer/core/normalizers/sentencepiece_normalizer.h"
 #include "services/tokenizer/core/normalizers/text_rules.h"
 #include "services/tokenizer/core/normalizers/unicode_forms.h"
 
@@ -82,6 +83,7 @@ Made MakeNormalizer(const std::optional<JsonValue>& json) {
   if (type == "Replace") return MakeReplaceFrom(*json);
   if (type == "Strip") return MakeStripFrom(*json);
   if (type == "BertNormalizer") return MakeBertNormalizer(*json);
+  if (type == "SentencePiece") return MakeSentencePieceNormalizer(*json);
   if (type == "Prepend") {
     ASSIGN_OR_RETURN(std::string_view prefix, json->GetString("prepend"));
     return MakePrepend(std::string(prefix));

@@ -1,0 +1,24 @@
+#pragma once
+
+// Byte-level vocabularies in separate files: vocab.json, merges.txt, and the
+// added tokens and the class of tokenizer_config.json.
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "common/modelfiles/json.h"
+
+namespace sluice {
+
+// As a tokenizer.json. Errors: NOT_FOUND (vocab.json or merges.txt),
+// INVALID_ARGUMENT, UNIMPLEMENTED for a tokenizer_class whose rules are not
+// known.
+absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory);
+
+// The normalizer and pre-tokenizer, as members of a tokenizer.json, of a named
+// family of byte-level vocabularies ("gpt2", "qwen2", "llama3", "falcon");
+// empty for an unknown one.
+std::string_view ByteLevelRules(std::string_view family);
+
+}  // namespace sluice
