@@ -36,12 +36,13 @@ absl::Status Broken(const Parts&... parts) {
 absl::Status CountTable(const Sequence& sequence,
                         std::vector<Holder>& holders) {
   const Request& request = sequence.request->request;
+  const std::string_view tenant = request.tenant();
   const int32_t public_blocks =
       sequence.chain.has_value() ? sequence.chain->public_blocks() : 0;
   for (int32_t i = 0; i < sequence.blocks.size(); ++i) {
     const int32_t id = sequence.blocks.id(i);
-    const Owner owner{i < public_blocks,
-                      i < public_blocks ? "" : request.tenant()};
+    const bool is_public = i < public_blocks;
+    const Owner owner{is_public, is_public ? std::string_view() : tenant};
     Holder& holder = holders[id];
     if (holder.last == &sequence) {
       return Broken("block ", id, " is twice in one table");
