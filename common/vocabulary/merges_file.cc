@@ -45,6 +45,7 @@ constexpr Family kFamilies[] = {
                R"({"type":"Digits","individual_digits":false},)"
                R"({"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},)"
                R"("behavior":"Isolated","invert":false}]})"},
+#include "common/vocabulary/family_rules.inc"
 };
 
 #undef SLUICE_SPLIT_HEAD

@@ -17,8 +17,9 @@ namespace sluice {
 absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory);
 
 // The normalizer and pre-tokenizer, as members of a tokenizer.json, of a named
-// family of byte-level vocabularies ("gpt2", "qwen2", "llama3", "falcon");
-// empty for an unknown one.
+// family of byte-level vocabularies ("gpt2", "qwen2", "llama3", "falcon",
+// "deepseek-llm", "deepseek-coder", "deepseek-v3", "youtu"); empty for an
+// unknown one.
 std::string_view ByteLevelRules(std::string_view family);
 
 }  // namespace sluice

@@ -10,7 +10,9 @@
 #include "common/base/json_quote.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
+#include "common/modelfiles/gguf.h"
 #include "common/modelfiles/sentencepiece.h"
+#include "common/vocabulary/gguf_tokenizer.h"
 #include "common/vocabulary/merges_file.h"
 
 namespace sluice {
@@ -91,6 +93,19 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+// The GGUF file of the directory when there is exactly one.
+std::string OnlyGguf(const std::string& directory, std::string otherwise) {
+  std::error_code error;
+  std::string found;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".gguf") continue;
+    if (!found.empty()) return otherwise;
+    found = entry.path().string();
+  }
+  return found.empty() ? otherwise : found;
+}
+
 }  // namespace
 
 absl::StatusOr<JsonDocument> ReadTokenizerJson(const std::string& directory) {
@@ -100,11 +115,15 @@ absl::StatusOr<JsonDocument> ReadTokenizerJson(const std::string& directory) {
     if (Exists(model)) return ReadSentencePiece(model);
     if (Exists(directory + "/merges.txt")) return ReadMergesFiles(directory);
   }
-  return ReadTokenizerFile(json);
+  return ReadTokenizerFile(Exists(json) ? json : OnlyGguf(directory, json));
 }
 
 absl::StatusOr<JsonDocument> ReadTokenizerFile(const std::string& path) {
   if (path.ends_with(".model")) return ReadSentencePiece(path);
+  if (path.ends_with(".gguf")) {
+    ASSIGN_OR_RETURN(GgufFile file, GgufFile::ReadHeader(path));
+    return TokenizerOfGguf(file);
+  }
   return JsonDocument::ReadFile(path, JsonLimits{});
 }
 
