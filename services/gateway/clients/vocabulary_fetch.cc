@@ -68,10 +68,18 @@ class Fetch final : public grpc::ClientReadReactor<pb::GetVocabularyResponse>,
           "vocabulary: more entries than announced, limit ", size_));
     }
     for (pb::VocabularyEntry& entry : *response_.mutable_entries()) {
-      entries_.push_back({.bytes = std::move(*entry.mutable_bytes()),
-                          .special = entry.special()});
+      VocabularyEntry made{.bytes = std::move(*entry.mutable_bytes()),
+                           .special = entry.special()};
+      if (entry.has_first_bytes()) made.first_bytes = entry.first_bytes();
+      if (entry.has_last_bytes()) made.last_bytes = entry.last_bytes();
+      entries_.push_back(std::move(made));
     }
-    rules_.strip_leading_space = response_.decode_rules().strip_leading_space();
+    const pb::DecodeRules& rules = response_.decode_rules();
+    rules_ = {.strip_leading_space = rules.strip_leading_space(),
+              .strip_content = rules.strip_content(),
+              .strip_leading = rules.strip_leading(),
+              .strip_trailing = rules.strip_trailing(),
+              .collapse_repeats = rules.collapse_repeats()};
     return absl::OkStatus();
   }
 

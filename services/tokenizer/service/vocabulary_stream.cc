@@ -19,8 +19,7 @@ class VocabularyStreamCall final
       : vocabulary_(vocabulary), metrics_(metrics), chunk_bytes_(chunk_bytes) {
     chunk_.set_vocabulary_hash(vocabulary_.hash());
     chunk_.set_size(vocabulary_.size());
-    chunk_.mutable_decode_rules()->set_strip_leading_space(
-        vocabulary_.rules().strip_leading_space);
+    FillRules(*chunk_.mutable_decode_rules());
     WriteChunk();
   }
 
@@ -33,16 +32,37 @@ class VocabularyStreamCall final
   void OnDone() override { delete this; }
 
  private:
+  void FillRules(v1::DecodeRules& out) const {
+    const DecodeRules& rules = vocabulary_.rules();
+    out.set_strip_leading_space(rules.strip_leading_space);
+    out.set_strip_content(rules.strip_content);
+    out.set_strip_leading(rules.strip_leading);
+    out.set_strip_trailing(rules.strip_trailing);
+    out.set_collapse_repeats(rules.collapse_repeats);
+  }
+
+  // Returns about how many bytes the entry takes.
+  static int64_t Fill(const VocabularyEntry& entry, v1::VocabularyEntry& out) {
+    size_t bytes = entry.bytes.size();
+    out.set_bytes(entry.bytes);
+    out.set_special(entry.special);
+    if (entry.first_bytes.has_value()) {
+      out.set_first_bytes(*entry.first_bytes);
+      bytes += entry.first_bytes->size() + kEntryOverhead;
+    }
+    if (entry.last_bytes.has_value()) {
+      out.set_last_bytes(*entry.last_bytes);
+      bytes += entry.last_bytes->size() + kEntryOverhead;
+    }
+    return static_cast<int64_t>(bytes) + kEntryOverhead;
+  }
+
   void WriteChunk() {
     chunk_.set_first_id(next_);
     chunk_.clear_entries();
     int64_t bytes = 0;
     while (next_ < vocabulary_.size() && bytes < chunk_bytes_) {
-      const std::string_view text = vocabulary_.bytes(next_);
-      v1::VocabularyEntry& entry = *chunk_.add_entries();
-      entry.set_bytes(std::string(text));
-      entry.set_special(vocabulary_.special(next_));
-      bytes += static_cast<int64_t>(text.size()) + kEntryOverhead;
+      bytes += Fill(*vocabulary_.entry(next_), *chunk_.add_entries());
       ++next_;
     }
     StartWrite(&chunk_);
