@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <climits>
 
 namespace sluice::generator::kernels {
@@ -24,16 +25,24 @@ void FutexWakeAll(std::atomic<uint32_t>& word) {
 
 }  // namespace
 
-void Gate::Wait(uint32_t old, int spin_turns) {
-  for (int turn = 0; turn < spin_turns; ++turn) {
-    if (value_.load(std::memory_order_acquire) != old) return;
+void Gate::Wait(uint32_t old, Patience& patience) {
+  const int turns = patience.turns();
+  for (int turn = 0; turn < turns; ++turn) {
+    if (value_.load(std::memory_order_acquire) != old) {
+      patience.SpinningPaid(turn);
+      return;
+    }
     _mm_pause();
   }
+  const auto start = std::chrono::steady_clock::now();
   // Announced before the kernel compares the value: either Advance sees the
   // sleeper or the kernel sees the new value.
   sleepers_.fetch_add(1);
   while (value_.load() == old) FutexWait(value_, old);
   sleepers_.fetch_sub(1);
+  patience.SleptFor(
+      std::chrono::nanoseconds(std::chrono::steady_clock::now() - start)
+          .count());
 }
 
 void Gate::Advance() {
@@ -43,6 +52,7 @@ void Gate::Advance() {
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) : options_(options) {
   options_.threads = std::max(1, options_.threads);
+  waiting_.assign(options_.threads, Waiting(options_.spin_turns));
   threads_.reserve(options_.threads - 1);
   for (int i = 1; i < options_.threads; ++i) {
     threads_.emplace_back([this, i] { Loop(i); });
@@ -61,23 +71,23 @@ void ThreadPool::RunErased(JobFn job, const void* context) {
   jobs_.Advance();
   Worker worker(this, 0);
   job(context, worker);
-  Barrier();
+  Barrier(0);
 }
 
 void ThreadPool::Loop(int index) {
   Worker worker(this, index);
   for (uint32_t seen = 0;; ++seen) {
-    jobs_.Wait(seen, options_.spin_turns);
+    jobs_.Wait(seen, waiting_[index].job);
     if (stop_) return;
     job_(context_, worker);
-    Barrier();
+    Barrier(index);
   }
 }
 
-void ThreadPool::Barrier() {
+void ThreadPool::Barrier(int index) {
   const uint32_t generation = barrier_.value();
   if (arrived_.fetch_add(1) + 1 < options_.threads) {
-    barrier_.Wait(generation, options_.spin_turns);
+    barrier_.Wait(generation, waiting_[index].barrier);
     return;
   }
   arrived_.store(0, std::memory_order_relaxed);

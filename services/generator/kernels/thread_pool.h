@@ -2,8 +2,8 @@
 
 // A team of threads that runs one job at a time together (SPMD): inside, work
 // is claimed dynamically and stages are separated by barriers. Waiting spins
-// for a bounded time, then sleeps in the kernel: an idle pool uses no CPU, and
-// a thread that lost its core does not make the others burn theirs.
+// about as long as it lately paid, then sleeps in the kernel: an idle pool uses
+// no CPU, and a thread that lost its core does not make the others burn theirs.
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +15,37 @@ namespace sluice::generator::kernels {
 
 struct ThreadPoolOptions {
   int threads = 1;  // the caller of Run is one of them
-  // Turns of the waiting loop (tens of nanoseconds each) before sleeping.
+  // Turns of the waiting loop (tens of nanoseconds each) before sleeping, at
+  // most.
   int spin_turns = 2000;
+};
+
+// How long one thread spins: a few times what waits that spinning ended took
+// lately. A wait that ended soon after the thread went to sleep says to spin
+// longer, a long one says that the core is better given away.
+class Patience {
+ public:
+  explicit Patience(int most_turns)
+      : most_turns_(most_turns), typical_(most_turns / kMargin) {}
+
+  int turns() const {
+    return std::min(most_turns_, typical_ * kMargin + kLeastTurns);
+  }
+  void SpinningPaid(int turns) { typical_ += (turns - typical_) / kMemory; }
+  void SleptFor(int64_t nanos) {
+    const int wanted = nanos < kSoonNanos ? most_turns_ / kMargin : 0;
+    typical_ += (wanted - typical_) / kMemory;
+  }
+
+ private:
+  static constexpr int kMargin = 2;
+  static constexpr int kMemory = 8;
+  static constexpr int kLeastTurns = 50;
+  // About what falling asleep and being woken takes.
+  static constexpr int64_t kSoonNanos = 20'000;
+
+  int most_turns_;
+  int typical_;
 };
 
 // A counter that threads wait on. Threads: any.
@@ -24,7 +53,7 @@ class Gate {
  public:
   uint32_t value() const { return value_.load(std::memory_order_acquire); }
   // Returns once the value differs from `old`.
-  void Wait(uint32_t old, int spin_turns);
+  void Wait(uint32_t old, Patience& patience);
   // Changes the value and wakes who sleeps.
   void Advance();
 
@@ -52,7 +81,7 @@ class ThreadPool {
         if (begin >= count) break;
         body(begin, std::min(count, begin + grain));
       }
-      pool_->Barrier();
+      pool_->Barrier(index_);
     }
 
    private:
@@ -88,9 +117,18 @@ class ThreadPool {
   int64_t Claim(int64_t grain) {
     return next_.fetch_add(grain, std::memory_order_relaxed);
   }
-  void Barrier();
+  void Barrier(int index);
+
+  // Of one thread, on a line of its own.
+  struct alignas(64) Waiting {
+    explicit Waiting(int most_turns) : job(most_turns), barrier(most_turns) {}
+
+    Patience job;
+    Patience barrier;
+  };
 
   ThreadPoolOptions options_;
+  std::vector<Waiting> waiting_;
   // Written by the caller of Run before it advances jobs_.
   JobFn job_ = nullptr;
   const void* context_ = nullptr;

@@ -11,6 +11,28 @@
 namespace sluice::generator::kernels {
 namespace {
 
+TEST(Patience, FollowsTheWaitsThatSpinningEnded) {
+  Patience patience(2000);
+  EXPECT_EQ(patience.turns(), 2000);
+  for (int i = 0; i < 100; ++i) patience.SpinningPaid(10);
+  EXPECT_LT(patience.turns(), 100);
+  for (int i = 0; i < 100; ++i) patience.SpinningPaid(500);
+  EXPECT_GT(patience.turns(), 900);
+  EXPECT_LT(patience.turns(), 1100);
+}
+
+TEST(Patience, LongSleepsEndItAndShortOnesBringItBack) {
+  Patience patience(2000);
+  for (int i = 0; i < 100; ++i) patience.SleptFor(4'000'000);
+  EXPECT_GT(patience.turns(), 0);
+  EXPECT_LT(patience.turns(), 100);
+  for (int i = 0; i < 100; ++i) patience.SleptFor(5'000);
+  EXPECT_GT(patience.turns(), 1900);
+  Patience none(0);
+  none.SleptFor(1);
+  EXPECT_EQ(none.turns(), 0);
+}
+
 TEST(ThreadPool, ForCoversEveryIndexOnceWhateverTheGrain) {
   for (int threads : {1, 2, 3, 7}) {
     ThreadPool pool({.threads = threads});
