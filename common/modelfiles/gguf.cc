@@ -17,7 +17,7 @@ constexpr uint64_t kMaxStringBytes = 16 << 20;
 constexpr uint64_t kMaxArray = 1 << 24;
 constexpr uint32_t kMaxDimensions = 4;
 constexpr uint64_t kDefaultAlignment = 32;
-constexpr size_t kFirstReadBytes = size_t{8} << 20;
+constexpr size_t kFirstReadBytes = size_t{1} << 20;
 constexpr size_t kMaxHeaderBytes = size_t{512} << 20;
 
 enum Type : uint32_t {
