@@ -153,6 +153,7 @@ void CacheJudge::Look() {
     const auto found = found_by_.find(block.content);
     if (found != found_by_.end() && found->second == id) found_by_.erase(found);
     block.content = 0;
+    block.is_public = false;
   }
 }
 
@@ -181,18 +182,20 @@ void CacheJudge::NoteOffers(const StepPlan& plan) {
     if (written.owner == nullptr || !Uses(*written.owner)) continue;
     const int32_t end = (rows.first_position + count) / size;
     for (int32_t at = rows.first_position / size; at < end; ++at) {
-      offers_.push_back(
-          {rows.block_table[at], ContentOf(*written.owner, at + 1)});
+      const Request& request = written.owner->request->request;
+      offers_.push_back({rows.block_table[at],
+                         (at + 1) * size <= request.public_prefix_tokens(),
+                         ContentOf(*written.owner, at + 1)});
     }
   }
 }
 
-absl::Status CacheJudge::AfterStep(bool failed) {
-  Look();
+absl::Status CacheJudge::JudgeOffers(bool failed) {
   for (const Offer& offer : offers_) {
     Block& block = blocks_[offer.block];
     if (block.kept) {
       block.content = offer.content;
+      block.is_public = offer.is_public;
       const auto [entry, is_new] =
           found_by_.emplace(offer.content, offer.block);
       if (!is_new) return Broken("two blocks of equal contents are kept");
@@ -201,6 +204,31 @@ absl::Status CacheJudge::AfterStep(bool failed) {
     }
   }
   offers_.clear();
+  return absl::OkStatus();
+}
+
+// Only blocks of public prefixes, and no more than the operator grants.
+absl::Status CacheJudge::JudgeWarm() const {
+  const BlockPool& pool = scheduler_.pool();
+  const int32_t total = static_cast<int32_t>(blocks_.size());
+  int32_t warm = 0;
+  for (int32_t id = 0; id < total; ++id) {
+    if (!pool.warm(id)) continue;
+    ++warm;
+    if (!blocks_[id].is_public || !blocks_[id].kept) {
+      return Broken("a block is warm that is not public");
+    }
+  }
+  if (warm <= std::min(scheduler_.options().max_warm_blocks, total / 4)) {
+    return absl::OkStatus();
+  }
+  return Broken(warm, " blocks are warm");
+}
+
+absl::Status CacheJudge::AfterStep(bool failed) {
+  Look();
+  RETURN_IF_ERROR(JudgeOffers(failed));
+  RETURN_IF_ERROR(JudgeWarm());
   FindOwners();
   for (const Sequence* sequence : scheduler_.running()) {
     if (Uses(*sequence)) continue;

@@ -35,6 +35,7 @@ class CacheJudge {
 
   struct Block {
     bool kept = false;
+    bool is_public = false;           // lies within a public prefix
     bool cached = false;              // kept, held by nobody and not warm
     int64_t since = 0;                // the look at which it became so
     const Sequence* owner = nullptr;  // that alone held it last
@@ -43,6 +44,7 @@ class CacheJudge {
   };
   struct Offer {
     int32_t block = 0;
+    bool is_public = false;
     uint64_t content = 0;
   };
 
@@ -52,6 +54,8 @@ class CacheJudge {
   bool GoesBefore(const Block& a, const Block& b) const;
   absl::Status JudgeEvictions(const StepPlan& plan, const OrderJudge& order);
   absl::Status JudgeFound(const Sequence& sequence);
+  absl::Status JudgeOffers(bool failed);
+  absl::Status JudgeWarm() const;
   void NoteOffers(const StepPlan& plan);
   // Stands for the tenant and the first `blocks` blocks of the ids.
   uint64_t ContentOf(const Sequence& sequence, int32_t blocks);

@@ -69,6 +69,7 @@ void Client::Submitted(std::shared_ptr<Outbox> outbox,
                        const EngineOptions& options, Nanos now) {
   outbox_ = std::move(outbox);
   max_unread_ids_ = options.outbox.max_pending_ids + fields_.n * kHeldIds;
+  retry_delay_ = options.scheduler.retry_delay_ms * kNanosPerMilli;
   slow_reader_timeout_ = options.slow_reader_timeout_ms * kNanosPerMilli;
   submitted_at_ = now;
   queue_timeout_ = TighterTimeout(fields_.queue_timeout_ms,
@@ -81,6 +82,7 @@ void Client::Submitted(std::shared_ptr<Outbox> outbox,
   for (Progressed& sequence : sequences_) sequence.ended = false;
   heard_at_ = caught_up_at_ = now;
   full_since_ = 0;
+  live_started_at_ = 0;
   overdue_ = false;
   position_.reset();
   if (cancelled_) outbox_->Cancel();
@@ -144,6 +146,9 @@ void Client::NoteStep(Nanos now) {
 
 absl::Status Client::JudgeShown(const LiveRequest& live) const {
   const size_t prompt = fields_.prompt_ids.size();
+  if (started_ && live.cached_tokens != cached_tokens_) {
+    return Wrong("Started told of other cached tokens");
+  }
   for (const Sequence& sequence : live.sequences) {
     const ExpectedSequence& expected = expected_[sequence.index];
     const Progressed& got = sequences_[sequence.index];
@@ -171,7 +176,7 @@ absl::Status Client::TakeOne(Nanos now, bool& took) {
   took = taken.message.has_value();
   if (took) {
     heard_at_ = now;
-    return Judge(*taken.message);
+    return Judge(*taken.message, now);
   }
   if (taken.end.has_value()) return JudgeEnd(*taken.end, now);
   caught_up_at_ = now;
@@ -179,9 +184,28 @@ absl::Status Client::TakeOne(Nanos now, bool& took) {
   return absl::OkStatus();
 }
 
-absl::Status Client::Judge(const StreamMessage& message) {
+absl::Status Client::Judge(const StreamMessage& message, Nanos now) {
   if (finished_) return Wrong("something follows Finished");
+  if (const auto* finished = std::get_if<Finished>(&message)) {
+    RETURN_IF_ERROR(JudgeTimes(*finished, now));
+  }
   return std::visit([this](const auto& body) { return Judge(body); }, message);
+}
+
+absl::Status Client::JudgeTimes(const Finished& finished, Nanos now) const {
+  if (finished.queue_time < 0 || finished.prefill_time < 0 ||
+      finished.decode_time < 0) {
+    return Wrong("a time below 0");
+  }
+  if (finished.queue_time + finished.prefill_time + finished.decode_time >
+      now - submitted_at_) {
+    return Wrong("the times are longer than it was here");
+  }
+  if (live_started_at_ != 0 &&
+      finished.queue_time != live_started_at_ - submitted_at_) {
+    return Wrong("another queue time");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Client::Judge(const Queued& queued) {
@@ -298,10 +322,6 @@ absl::Status Client::Judge(const Finished& finished) {
           static_cast<int32_t>(fields_.prompt_ids.size())) {
     return Wrong("Finished counts other tokens");
   }
-  if (finished.queue_time < 0 || finished.prefill_time < 0 ||
-      finished.decode_time < 0) {
-    return Wrong("a time below 0");
-  }
   return absl::OkStatus();
 }
 
@@ -312,7 +332,7 @@ bool Client::RightlyExhausted(const absl::Status& end, Nanos now) {
     situations_.Met(Situation::kSlowReaderEnded);
     return !prompt_ && overdue_ && now - caught_up_at_ >= slow_reader_timeout_;
   }
-  if (!RetryDelayOf(end).has_value()) return false;
+  if (!IsRetryDelay(RetryDelayOf(end), retry_delay_)) return false;
   if (reason == kReasonQueueTimeout) {
     situations_.Met(Situation::kQueueTimeout);
     return !started_ && waited >= queue_timeout_;

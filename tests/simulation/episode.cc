@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "services/generator/engine/invariants.h"
 #include "tests/simulation/queue_judge.h"
+#include "tests/simulation/wait_estimate.h"
 
 namespace sluice::generator {
 namespace {
@@ -71,7 +72,8 @@ void Episode::StartEngine() {
   waits_.emplace(parts_.situations);
   const Scheduler& scheduler = core_->scheduler();
   runner_->Watch(scheduler, [this](const StepPlan& plan) { OnPlan(plan); });
-  order_ = std::make_unique<OrderJudge>(scheduler, parts_.situations);
+  order_ = std::make_unique<OrderJudge>(scheduler, world_.options().pacer,
+                                        parts_.situations);
   if (judges_cache_) {
     cache_ = std::make_unique<CacheJudge>(scheduler, parts_.situations);
   }
@@ -143,20 +145,26 @@ absl::Status Episode::SubmitWaiting() {
 
 absl::Status Episode::SubmitOne(Guest& guest) {
   Client& client = *guest.client;
-  auto request = Request::Create(client.NextAttempt(), limits_);
+  const RequestFields fields = client.NextAttempt();
+  auto request = Request::Create(fields, limits_);
   if (!request.ok()) return request.status();
   auto outbox = MakeOutbox(world_.options().outbox);
   const Scheduler& scheduler = core_->scheduler();
-  const SchedulerCounts before = scheduler.counts();
   const std::string id = client.fields().request_id;
   const QueueCount queue = CountQueue(scheduler, id);
+  const WaitEstimate estimate = EstimateWaits(fields, scheduler, clock_.Now());
   core_->Submit({*std::move(request), outbox});
   RETURN_IF_ERROR(order_->AfterSubmit(id, clock_.Now()));
   const absl::Status refusal = RefusalOf(*outbox);
   RETURN_IF_ERROR(JudgeAdmission(client.fields(), queue, scheduler, refusal,
                                  parts_.situations));
+  const std::string reason = ReasonOf(refusal).value_or("");
+  if (refusal.ok() || reason == kReasonDeadlineUnmeetable) {
+    RETURN_IF_ERROR(JudgeEstimate(fields, estimate, scheduler.options(),
+                                  clock_.Now(), !refusal.ok()));
+  }
   guest.ticket = 0;
-  if (!refusal.ok()) return JudgeRefusal(guest, refusal, before);
+  if (!refusal.ok()) return JudgeRefusal(guest, refusal);
   RETURN_IF_ERROR(CheckInvariants(scheduler));
   if (!scheduler.requests().empty()) {
     const auto& [ticket, newest] = *scheduler.requests().rbegin();
@@ -173,45 +181,24 @@ absl::Status Episode::RefusalOf(Outbox& outbox) const {
   return outbox.Take().end.value_or(absl::OkStatus());
 }
 
-absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status,
-                                   const SchedulerCounts& before) {
+absl::Status Episode::JudgeRefusal(Guest& guest, const absl::Status& status) {
   guest.client->Refused();
   ++guest.refusals;
-  if (absl::IsInvalidArgument(status)) guest.refusals = kMostRefusals;
-  const std::string reason = ReasonOf(status).value_or("");
-  if (reason == kReasonDeadlineUnmeetable) {
-    return JudgeUnmeetable(guest, status, before);
-  }
-  if (absl::IsInvalidArgument(status) || reason == kReasonQueueFull) {
+  if (absl::IsInvalidArgument(status)) {
+    guest.refusals = kMostRefusals;
     return absl::OkStatus();
   }
-  return Broken("refused without a cause: " + status.ToString());
-}
-
-// Without a bound, without anybody ahead or at work, nothing is out of reach.
-absl::Status Episode::JudgeUnmeetable(const Guest& guest,
-                                      const absl::Status& status,
-                                      const SchedulerCounts& before) {
-  const RequestFields& fields = guest.client->fields();
-  const SchedulerOptions& options = world_.options().scheduler;
-  const bool bound =
-      fields.deadline != kNoDeadline || fields.queue_timeout_ms.has_value() ||
-      fields.first_token_timeout_ms.has_value() ||
-      options.queue_timeout_ms > 0 || options.first_token_timeout_ms > 0;
-  const Rates rates = core_->scheduler().rates(clock_.Now());
-  const bool measured = rates.starts_per_second > 0 ||
-                        rates.prefill_tokens_per_second > 0 ||
-                        rates.decode_step_seconds > 0;
-  const bool waits_for_others =
-      before.queued_requests > 0 || before.running_requests > 0;
-  const bool waits_for_itself =
-      rates.prefill_tokens_per_second > 0 || rates.decode_step_seconds > 0;
-  if (!absl::IsResourceExhausted(status) || !bound || !measured ||
-      !(waits_for_others || waits_for_itself) ||
-      !RetryDelayOf(status).has_value()) {
-    return Broken("refused without a bound in danger: " + status.ToString());
+  const Nanos least =
+      world_.options().scheduler.retry_delay_ms * kNanosPerMilli;
+  const std::string reason = ReasonOf(status).value_or("");
+  const bool known =
+      reason == kReasonDeadlineUnmeetable || reason == kReasonQueueFull;
+  if (!known || !absl::IsResourceExhausted(status) ||
+      !IsRetryDelay(RetryDelayOf(status), least)) {
+    return Broken("refused without a cause: " + status.ToString());
   }
-  parts_.situations.Met(Situation::kRefusedUnmeetable);
+  parts_.situations.MetIf(reason == kReasonDeadlineUnmeetable,
+                          Situation::kRefusedUnmeetable);
   return absl::OkStatus();
 }
 
@@ -297,7 +284,7 @@ absl::Status Episode::Step() {
   ++tally_.steps;
   tally_.requests_in_steps += before.queued_requests + before.running_requests;
   RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
-  RETURN_IF_ERROR(JudgeWith(ran, fault));
+  RETURN_IF_ERROR(JudgeWith(ran ? clock_.Now() - began : 0, fault));
   RETURN_IF_ERROR(JudgeStep(ran, began, before));
   RETURN_IF_ERROR(waits_->AfterStep(core_->scheduler(), ran));
   tally_.longest_queue_steps =
@@ -316,11 +303,18 @@ void Episode::OnPlan(const StepPlan& plan) {
   }
 }
 
-absl::Status Episode::JudgeWith(bool ran, Fault fault) {
+absl::Status Episode::JudgeWith(Nanos took, Fault fault) {
   // A plan without rows may have taken blocks from somebody.
-  if (!ran) OnPlan({});
+  if (took == 0) OnPlan({});
   RETURN_IF_ERROR(plan_judged_);
-  RETURN_IF_ERROR(order_->AfterStep());
+  // Of a step that failed nobody learns how long steps take.
+  RETURN_IF_ERROR(order_->AfterStep(fault == Fault::kStep ? 0 : took));
+  for (Guest& guest : guests_) {
+    const auto live = core_->scheduler().requests().find(guest.ticket);
+    if (live != core_->scheduler().requests().end()) {
+      guest.client->NoteLive(*live->second);
+    }
+  }
   RETURN_IF_ERROR(JudgeCounts(core_->scheduler()));
   if (cache_ == nullptr) return absl::OkStatus();
   return cache_->AfterStep(fault != Fault::kNone);
@@ -365,6 +359,9 @@ absl::Status Episode::JudgeStep(bool ran, Nanos began,
       return Broken("a request outlives its first-token timeout");
     }
   }
+  if (core_->NextWakeup() > NextEnd()) {
+    return Broken("it would sleep beyond the end of a request");
+  }
   const SchedulerCounts after = scheduler.counts();
   if (!ran && !core_->idle() && after.paused_requests == 0) {
     if (!GathersRightly(began)) {
@@ -388,6 +385,29 @@ bool Episode::GathersRightly(Nanos began) const {
     }
   }
   return sequences < static_cast<size_t>(options.min_batch_size);
+}
+
+// The first moment at which a request ends if nothing happens.
+Nanos Episode::NextEnd() const {
+  Nanos next = kNoDeadline;
+  const auto consider = [&next](Nanos from, Nanos timeout) {
+    if (timeout != kNoDeadline) next = std::min(next, from + timeout);
+  };
+  for (const auto& [ticket, live] : core_->scheduler().requests()) {
+    next = std::min(next, live->request.deadline());
+    if (!live->started) consider(live->arrived_at, QueueTimeout(*live));
+    if (live->first_token_at == 0) {
+      consider(live->arrived_at, FirstTokenTimeout(*live));
+    }
+  }
+  const Nanos patience =
+      world_.options().slow_reader_timeout_ms * kNanosPerMilli;
+  for (const Guest& guest : guests_) {
+    if (!core_->scheduler().requests().contains(guest.ticket)) continue;
+    const Nanos since = guest.client->full_since();
+    if (since != 0) consider(since, patience);
+  }
+  return next;
 }
 
 Nanos Episode::QueueTimeout(const LiveRequest& live) const {

@@ -73,16 +73,13 @@ class Episode {
   absl::Status AddGuest();
   absl::Status SubmitWaiting();
   absl::Status SubmitOne(Guest& guest);
-  absl::Status JudgeRefusal(Guest& guest, const absl::Status& status,
-                            const SchedulerCounts& before);
+  absl::Status JudgeRefusal(Guest& guest, const absl::Status& status);
   // The end with which a request was refused; OK: it was let in.
   absl::Status RefusalOf(Outbox& outbox) const;
   void OnPlan(const StepPlan& plan);
-  absl::Status JudgeWith(bool ran, TenantHashRunner::Fault fault);
+  absl::Status JudgeWith(Nanos took, TenantHashRunner::Fault fault);
   absl::Status JudgeReaders() const;
   absl::Status JudgeStream(Guest& guest);
-  absl::Status JudgeUnmeetable(const Guest& guest, const absl::Status& status,
-                               const SchedulerCounts& before);
   absl::Status KillSometimes();
   absl::Status FenceSometimes();
   absl::Status ResubmitSameAttempt(Guest& guest);
@@ -90,6 +87,7 @@ class Episode {
   absl::Status Step();
   absl::Status JudgeStep(bool ran, Nanos began, const SchedulerCounts& before);
   bool GathersRightly(Nanos began) const;
+  Nanos NextEnd() const;
   Nanos QueueTimeout(const LiveRequest& live) const;
   Nanos FirstTokenTimeout(const LiveRequest& live) const;
   absl::Status JudgePauses(const std::vector<std::string>& full) const;

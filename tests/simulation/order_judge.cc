@@ -219,6 +219,11 @@ absl::Status OrderJudge::JudgeAdmissions() {
   for (const auto* list : {&victims_, &admitted_}) {
     for (const Sequence* sequence : *list) Known(*sequence).running = false;
   }
+  preemptions_ += static_cast<int64_t>(victims_.size());
+  for (const Sequence* sequence : victims_) {
+    KnownSequence& known = Known(*sequence);
+    known.lost = known.computed;
+  }
   for (size_t at = 0; at < admitted_.size(); ++at) {
     const Sequence& next = *admitted_[at];
     if (scarce || RowsOf(next) == 0) {
@@ -232,14 +237,46 @@ absl::Status OrderJudge::JudgeAdmissions() {
     served_[next.request->request.tenant()] +=
         std::max(0, ids - std::max(known.charged, next.computed));
     known.charged = ids;
+    preempted_tokens_ += std::max(0, known.lost - next.computed);
+    known.lost = 0;
   }
-  return scarce ? absl::OkStatus() : JudgeIdleRoom();
+  // A newcomer leaves a block for each of those that run already.
+  const int32_t running = static_cast<int32_t>(scheduler_.running().size());
+  if (!admitted_.empty() && scheduler_.pool().available() < running - 1) {
+    return Broken("a newcomer took the blocks that others are about to need");
+  }
+  RETURN_IF_ERROR(JudgeBudget(scarce));
+  return JudgeIdleRoom(scarce);
+}
+
+// All of the budget is used while a prompt has rows left, and no more of it.
+absl::Status OrderJudge::JudgeBudget(bool scarce) {
+  int32_t rows = 0, decode_rows = 0;
+  for (const auto& [sequence, count] : rows_) rows += count;
+  for (const Sequence* sequence : stayed_) {
+    decode_rows += !sequence->request->paused && sequence->remaining() == 1;
+  }
+  prefill_rows_ = rows - decode_rows;
+  const int32_t budget =
+      std::min(std::max(budget_.rows(), 1),
+               scheduler_.options().max_step_rows - decode_rows);
+  if (prefill_rows_ > budget) {
+    return Broken(prefill_rows_, " prefill rows, limit ", budget);
+  }
+  if (scarce && prefill_rows_ < budget) {
+    return Broken(prefill_rows_, " prefill rows while more wait, of ", budget);
+  }
+  return absl::OkStatus();
 }
 
 // Nobody who could have been next came before it.
 absl::Status OrderJudge::JudgeAdmitted(size_t at) {
   const Sequence& next = *admitted_[at];
   if (next.request->paused) return Broken("a paused sequence got blocks");
+  if (WaitsForSibling(next) || AwaitsPrefix(next)) {
+    return Broken("a sequence computes what another is about to leave");
+  }
+  RETURN_IF_ERROR(JudgeStarted(next));
   const SchedulerOptions& options = scheduler_.options();
   if (Pinned(next, options) &&
       next.blocks.capacity() < next.request->request.max_positions()) {
@@ -251,7 +288,7 @@ absl::Status OrderJudge::JudgeAdmitted(size_t at) {
     if (MayRun(*sequence)) others.push_back(sequence);
   }
   for (const Sequence* other : others) {
-    if (!Comes(*other, next) || MayWait(*other)) continue;
+    if (!Comes(*other, next) || Awaits(*other)) continue;
     return Broken("sequence ", next.index, " of ", next.request->request.id(),
                   " goes before one of ", other->request->request.id());
   }
@@ -262,6 +299,20 @@ absl::Status OrderJudge::JudgeAdmitted(size_t at) {
         Situation::kTenantTurns);
   }
   return absl::OkStatus();
+}
+
+// What a request is told of the cache is what its first sequence found there.
+absl::Status OrderJudge::JudgeStarted(const Sequence& next) const {
+  const LiveRequest& request = *next.request;
+  if (request.started_at != began_ || request.request.n() > 1 ||
+      next.preemptions > 0) {
+    return absl::OkStatus();
+  }
+  const int32_t found =
+      std::min(next.computed, request.request.prompt_tokens());
+  if (request.cached_tokens == found) return absl::OkStatus();
+  return Broken("said to have found ", request.cached_tokens, " tokens of ",
+                found);
 }
 
 // By what runs so far: one has begun the prompt that it will share.
@@ -280,7 +331,7 @@ bool OrderJudge::WaitsForSibling(const Sequence& sequence) const {
 }
 
 // One that runs so far computes a block that it would then find in the cache.
-bool OrderJudge::MayAwaitPrefix(const Sequence& sequence) const {
+bool OrderJudge::AwaitsPrefix(const Sequence& sequence) const {
   const Request& request = sequence.request->request;
   if (!scheduler_.options().prefix_cache || request.bypass_prefix_cache()) {
     return false;
@@ -289,9 +340,12 @@ bool OrderJudge::MayAwaitPrefix(const Sequence& sequence) const {
   for (const Sequence* other : scheduler_.running()) {
     const Request& runs = other->request->request;
     const size_t next = (other->computed / size + 1) * size;
+    // Of public prefixes everybody's blocks are the same.
+    const size_t theirs_public = runs.public_prefix_tokens() / size;
+    const size_t own_public = request.public_prefix_tokens() / size;
     const bool theirs =
-        runs.tenant() == request.tenant() ||
-        (runs.public_prefix_tokens() > 0 && request.public_prefix_tokens() > 0);
+        (runs.tenant() == request.tenant() && theirs_public == own_public) ||
+        next <= size * std::min(theirs_public, own_public);
     if (!theirs || runs.bypass_prefix_cache() || other->request->paused ||
         other->remaining() <= 1 || next > other->ids.size() ||
         next >= sequence.ids.size() ||
@@ -307,20 +361,16 @@ bool OrderJudge::MayAwaitPrefix(const Sequence& sequence) const {
 }
 
 // There were rows left: then the first in order had no blocks or no place.
-absl::Status OrderJudge::JudgeIdleRoom() {
+absl::Status OrderJudge::JudgeIdleRoom(bool scarce) {
   const SchedulerOptions& options = scheduler_.options();
-  int32_t rows = 0, decode_rows = 0;
+  int32_t rows = 0;
   for (const auto& [sequence, count] : rows_) rows += count;
-  for (const Sequence* sequence : stayed_) {
-    decode_rows += !sequence->request->paused && sequence->remaining() == 1;
-  }
-  // How much prefill a step has is the pacer's affair, but it is some.
-  if (rows > decode_rows || rows >= options.max_step_rows) {
-    return absl::OkStatus();
-  }
+  const int32_t budget = std::min(std::max(budget_.rows(), 1),
+                                  options.max_step_rows - rows + prefill_rows_);
+  if (scarce || prefill_rows_ >= budget) return absl::OkStatus();
   const Sequence* first = nullptr;
   for (const Sequence* sequence : scheduler_.waiting()) {
-    if (!MayRun(*sequence) || MayWait(*sequence)) continue;
+    if (!MayRun(*sequence) || Awaits(*sequence)) continue;
     if (first == nullptr || Comes(*sequence, *first)) first = sequence;
   }
   const int32_t running = static_cast<int32_t>(scheduler_.running().size());
@@ -370,7 +420,33 @@ void OrderJudge::Remember() {
   }
 }
 
-absl::Status OrderJudge::AfterStep() {
+absl::Status OrderJudge::JudgeCounts() const {
+  const SchedulerCounts counts = scheduler_.counts();
+  int32_t started = 0, paused = 0;
+  int64_t owed = 0;
+  for (const auto& [ticket, live] : scheduler_.requests()) {
+    started += live->started;
+    paused += live->paused;
+    for (const Sequence& sequence : live->sequences) {
+      if (sequence.state == State::kEnded) continue;
+      owed += live->request.max_positions() - sequence.computed;
+    }
+  }
+  if (counts.running_requests != started || counts.paused_requests != paused ||
+      counts.outstanding_tokens != owed) {
+    return Broken("requests are counted otherwise than they are");
+  }
+  if (counts.preemptions != preemptions_ ||
+      counts.preempted_tokens != preempted_tokens_) {
+    return Broken(counts.preemptions, " preemptions of ",
+                  counts.preempted_tokens, " tokens, expected ", preemptions_,
+                  " of ", preempted_tokens_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OrderJudge::AfterStep(Nanos took) {
+  if (took > 0) budget_.AfterStep(prefill_rows_, took);
   std::erase_if(known_, [this](const auto& entry) {
     return !scheduler_.requests().contains(entry.first);
   });
@@ -388,7 +464,10 @@ absl::Status OrderJudge::AfterStep() {
     return Broken("an account counts ", account->requests,
                   " requests, alive are ", count);
   }
-  return absl::OkStatus();
+  for (const Sequence* sequence : scheduler_.running()) {
+    Known(*sequence).computed = sequence->computed;
+  }
+  return JudgeCounts();
 }
 
 int32_t OrderJudge::PositionOf(Ticket ticket) const {

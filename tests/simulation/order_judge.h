@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/scheduler/scheduler.h"
+#include "tests/simulation/prefill_budget.h"
 #include "tests/simulation/situations.h"
 
 namespace sluice::generator {
@@ -22,8 +23,9 @@ namespace sluice::generator {
 class OrderJudge {
  public:
   // Both are lent for the judge's life; the scheduler is new.
-  OrderJudge(const Scheduler& scheduler, Situations& situations)
-      : scheduler_(scheduler), situations_(situations) {}
+  OrderJudge(const Scheduler& scheduler, const StepPacerOptions& pacer,
+             Situations& situations)
+      : scheduler_(scheduler), situations_(situations), budget_(pacer) {}
 
   // All errors: INTERNAL, naming the promise that is broken.
 
@@ -35,7 +37,8 @@ class OrderJudge {
   // wanted logits will be bad; -1: none, kAllFail: there are none at all.
   static constexpr int32_t kAllFail = -2;
   absl::Status OnPlan(const StepPlan& plan, int32_t failing_row);
-  absl::Status AfterStep();
+  // `took`: what the step took; 0: it did not run.
+  absl::Status AfterStep(Nanos took);
 
   // Requests ahead of a queued one, as of the last plan; -1: not queued.
   int32_t PositionOf(Ticket ticket) const;
@@ -49,7 +52,9 @@ class OrderJudge {
     bool running = false;
     bool pinned = false;
     int32_t preemptions = 0;
-    int32_t charged = 0;  // ids that its tenant was charged for
+    int32_t charged = 0;   // ids that its tenant was charged for
+    int32_t computed = 0;  // after the last step
+    int32_t lost = 0;      // of these, when it was preempted last
   };
   struct KnownRequest {
     Nanos arrived_at = 0;
@@ -65,9 +70,9 @@ class OrderJudge {
     return PlaceOf(a) < PlaceOf(b);
   }
   bool WaitsForSibling(const Sequence& sequence) const;
-  bool MayAwaitPrefix(const Sequence& sequence) const;
-  bool MayWait(const Sequence& sequence) const {
-    return WaitsForSibling(sequence) || MayAwaitPrefix(sequence);
+  bool AwaitsPrefix(const Sequence& sequence) const;
+  bool Awaits(const Sequence& sequence) const {
+    return WaitsForSibling(sequence) || AwaitsPrefix(sequence);
   }
   void Sort();
   void Remember();
@@ -77,13 +82,20 @@ class OrderJudge {
   absl::Status JudgeRunningRows(bool& scarce) const;
   absl::Status JudgeAdmissions();
   absl::Status JudgeAdmitted(size_t at);
-  absl::Status JudgeIdleRoom();
+  absl::Status JudgeIdleRoom(bool scarce);
+  absl::Status JudgeBudget(bool scarce);
+  absl::Status JudgeStarted(const Sequence& next) const;
+  absl::Status JudgeCounts() const;
   void ChargeTokens(const StepPlan& plan, int32_t failing_row);
   int32_t RowsOf(const Sequence& sequence) const;
 
   const Scheduler& scheduler_;
   Situations& situations_;
   Nanos began_ = 0;
+  PrefillBudget budget_;
+  int32_t prefill_rows_ = 0;  // of the last plan
+  int64_t preemptions_ = 0;
+  int64_t preempted_tokens_ = 0;
   std::map<Ticket, KnownRequest> known_;
   std::map<std::string, int64_t> served_;  // tokens, by tenant
   // Of the last plan.

@@ -66,7 +66,8 @@ absl::Status JudgeAdmission(const RequestFields& fields,
   }
   if (!said_full) return absl::OkStatus();
   if (!absl::IsResourceExhausted(refusal) ||
-      !RetryDelayOf(refusal).has_value()) {
+      !IsRetryDelay(RetryDelayOf(refusal),
+                    options.retry_delay_ms * kNanosPerMilli)) {
     return Broken("a refusal without a time to come back");
   }
   situations.Met(too_many ? Situation::kRefusedQueueRequests

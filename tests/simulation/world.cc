@@ -40,6 +40,7 @@ SchedulerOptions DrawScheduler(Dice& dice) {
   options.max_preemptions = dice.Between(0, 3);
   options.priority_aging_ms = dice.OneOf({20, 300, 3000, 30'000});
   options.prefix_cache = !dice.OneIn(8);
+  options.retry_delay_ms = dice.OneOf({1, 100, 1000});
   if (dice.OneIn(4)) {
     options.min_batch_size = dice.Between(2, options.max_batch_size);
     options.batch_timeout_ms = dice.OneOf({1, 20, 200});
@@ -74,6 +75,11 @@ Nanos TighterTimeout(const std::optional<int32_t>& own_ms,
   if (own_ms.has_value()) timeout = *own_ms * kNanosPerMilli;
   if (operators_ms == 0) return timeout;
   return std::min(timeout, operators_ms * kNanosPerMilli);
+}
+
+bool IsRetryDelay(const std::optional<Nanos>& delay, Nanos least) {
+  return delay.has_value() && *delay >= least &&
+         *delay <= std::max(least, 60 * kNanosPerSecond);
 }
 
 World::World(Dice& dice) {
@@ -146,11 +152,16 @@ RequestFields World::DrawRequest(Dice& dice, int64_t number, Nanos now) const {
 }
 
 bool World::BeginsPublic(const std::vector<int32_t>& prompt) const {
-  const std::vector<int32_t>& text = shared_texts_.front();
-  return public_tokens_ > 0 &&
-         prompt.size() >= static_cast<size_t>(public_tokens_) &&
-         std::equal(text.begin(), text.begin() + public_tokens_,
-                    prompt.begin());
+  if (public_tokens_ == 0 ||
+      prompt.size() < static_cast<size_t>(public_tokens_)) {
+    return false;
+  }
+  return std::any_of(shared_texts_.begin(), shared_texts_.end() - 1,
+                     [&](const std::vector<int32_t>& text) {
+                       return std::equal(text.begin(),
+                                         text.begin() + public_tokens_,
+                                         prompt.begin());
+                     });
 }
 
 int32_t World::DrawTimeoutMs(Dice& dice) const {

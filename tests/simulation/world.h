@@ -27,6 +27,10 @@ RequestLimits MakeSimLimits();
 Nanos TighterTimeout(const std::optional<int32_t>& own_ms,
                      int32_t operators_ms);
 
+// Whether somebody was rightly told when to come back: no sooner than `least`,
+// and not in an hour.
+bool IsRetryDelay(const std::optional<Nanos>& delay, Nanos least);
+
 // How a client behaves, in turns of the simulation and time of its clock.
 struct Habits {
   int32_t cancel_after_turns = 0;  // 0: never
@@ -63,8 +67,8 @@ class World {
 
   EngineOptions options_;
   std::vector<std::vector<int32_t>> shared_texts_;
-  // Leading tokens of the first of them that the operator declared public, more
-  // than the largest block; 0: none.
+  // Leading tokens of all but the last of them that the operator declared
+  // public, more than the largest block; 0: none.
   int32_t public_tokens_ = 0;
   double pool_sequences_ = 1;  // of the longest kind that fit at once
   int32_t target_in_flight_ = 0;
