@@ -238,13 +238,13 @@ Nanos Scheduler::GathersUntil() const {
 
 void Scheduler::AdmitWaiting(int32_t& budget, Nanos now) {
   if (now < GathersUntil()) return;
-  while (budget > 0 &&
-         static_cast<int32_t>(running_.size()) < options_.max_batch_size) {
+  while (budget > 0) {
     // Asked each time, for each that is admitted puts its tenant further back.
     // The first in order that does not fit holds up those behind it, or a
     // large one would wait for ever.
     Sequence* sequence = NextWaiting();
-    if (sequence == nullptr || !AdmitOne(*sequence, now)) return;
+    if (sequence == nullptr || !MakePlace() || !AdmitOne(*sequence, now))
+      return;
     const int32_t rows = std::min(budget, sequence->remaining());
     AddRows(*sequence, rows);
     step_.prefill_rows += rows;
@@ -262,6 +262,17 @@ Sequence* Scheduler::NextWaiting() {
     if (first == nullptr || ComesBefore(*sequence, *first)) first = sequence;
   }
   return first;
+}
+
+bool Scheduler::MakePlace() {
+  if (static_cast<int32_t>(running_.size()) < options_.max_batch_size) {
+    return true;
+  }
+  Sequence* victim = PickVictim(running_, /*paused_only=*/true);
+  if (victim == nullptr) return false;
+  Preempt(*victim);
+  DropOthers(running_, State::kRunning);
+  return true;
 }
 
 bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {

@@ -86,7 +86,8 @@ class Scheduler {
   // nothing for a ticket that is not alive.
   void Abort(Ticket ticket, absl::Status status);
 
-  // A paused request gets no rows and is the first to lose its blocks.
+  // A paused request gets no rows and is the first to lose its blocks and its
+  // place in the batch.
   void SetPaused(Ticket ticket, bool paused);
 
   // Ends requests whose deadline or timeouts passed, then plans a row for each
@@ -144,6 +145,8 @@ class Scheduler {
   Nanos GathersUntil() const;
   // The first in order that may be admitted; null when there is none.
   Sequence* NextWaiting();
+  // False when the batch is full of sequences that are not paused.
+  bool MakePlace();
   bool AdmitOne(Sequence& sequence, Nanos now);
   bool AnyCanRun() const;
   bool GrowByPreempting(Sequence& sequence);

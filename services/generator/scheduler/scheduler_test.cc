@@ -371,6 +371,24 @@ TEST(SchedulerTest, PausedRequestGivesItsBlocksToOneThatCanRun) {
   ExpectSame(loop.streams_[paused], first, loop.vocabulary_);
 }
 
+TEST(SchedulerTest, PausedRequestGivesItsPlaceToOneThatCanRun) {
+  Loop loop({.max_batch_size = 1}, 40, 8);
+  const Request first = Simple(5, 20);
+  const Request second = Simple(6, 5);
+  const Ticket paused = loop.Add(first);
+  loop.Step();
+  const Ticket other = loop.Add(second);
+  loop.Step();
+  EXPECT_TRUE(loop.streams_[other].ids.empty() ||
+              loop.streams_[other].ids[0].empty());
+  loop.scheduler_.SetPaused(paused, true);
+  for (int i = 0; i < 6; ++i) loop.Step();
+  ExpectSame(loop.streams_[other], second, loop.vocabulary_);
+  loop.scheduler_.SetPaused(paused, false);
+  loop.RunAll();
+  ExpectSame(loop.streams_[paused], first, loop.vocabulary_);
+}
+
 TEST(SchedulerTest, ErrorOfOneRowEndsThatRequestAlone) {
   Loop loop({}, 40, 8);
   const Request healthy = Simple(5, 5);
