@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "services/tokenizer/core/pre_tokenizers/family_scanners.h"
 #include "services/tokenizer/core/unicode/char_classes.h"
 
 namespace sluice::tokenizer {
@@ -183,7 +184,7 @@ std::unique_ptr<Splitter> MakeScanner(std::string_view pattern) {
   if (pattern == kGpt2Pattern) return std::make_unique<Scanner>(kGpt2);
   if (pattern == kQwen2Pattern) return std::make_unique<Scanner>(kQwen2);
   if (pattern == kLlama3Pattern) return std::make_unique<Scanner>(kLlama3);
-  return nullptr;
+  return MakeFamilyScanner(pattern);
 }
 
 std::unique_ptr<Splitter> MakeDigitsSplitter(bool individual) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/vocabulary/utf8.h"
+#include "services/tokenizer/core/pre_tokenizers/family_scanners.h"
 #include "services/tokenizer/core/pre_tokenizers/match_splitter.h"
 
 namespace sluice::tokenizer {
@@ -116,9 +117,13 @@ TEST_P(AgainstEngine, RandomTextIsCutAlike) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Patterns, AgainstEngine,
-                         ::testing::Values(kGpt2Pattern, kQwen2Pattern,
-                                           kLlama3Pattern));
+INSTANTIATE_TEST_SUITE_P(
+    Patterns, AgainstEngine,
+    ::testing::Values(kGpt2Pattern, kQwen2Pattern, kLlama3Pattern,
+                      kDeepseekNumbersPattern, kDeepseekIdeographsPattern,
+                      kDeepseekWordsPattern, kNewlinePattern,
+                      kSpacedLettersPattern, kSpacedPunctuationPattern,
+                      kYoutuPattern, kO200kPattern));
 
 TEST(Digits, AreCutOutAloneOrAsRuns) {
   EXPECT_THAT(Pieces(*MakeDigitsSplitter(true), "a12½ b3"),

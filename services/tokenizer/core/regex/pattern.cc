@@ -45,9 +45,9 @@ std::string Pcre2Message(int code) {
 }
 
 absl::Status TooHard(int code) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("text: too hard for a pattern of tokenizer.json: ",
-                   Pcre2Message(code), ", limit ", kMatchLimit, " steps"));
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "text: too hard for a pattern of tokenizer.json: ", Pcre2Message(code),
+      ", limit ", kMatchLimit, " steps"));
 }
 
 size_t After(std::string_view text, size_t at) {
@@ -96,9 +96,9 @@ absl::StatusOr<Pattern> Pattern::Compile(std::string_view pattern,
   }
   // In Ruby syntax ^ and $ stand at every line.
   const uint32_t options =
-      PCRE2_UTF | (literal ? PCRE2_LITERAL
-                           : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
-                                 PCRE2_MULTILINE);
+      PCRE2_UTF |
+      (literal ? PCRE2_LITERAL
+               : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_MULTILINE);
   std::unique_ptr<pcre2_compile_context, CompileContextFree> context(
       pcre2_compile_context_create(nullptr));
   SLUICE_CHECK(context != nullptr, "out of memory");
@@ -106,9 +106,9 @@ absl::StatusOr<Pattern> Pattern::Compile(std::string_view pattern,
   int error = 0;
   PCRE2_SIZE offset = 0;
   auto compiled = std::make_unique<Compiled>();
-  compiled->code.reset(pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), options,
-      &error, &offset, context.get()));
+  compiled->code.reset(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()),
+                    pattern.size(), options, &error, &offset, context.get()));
   if (compiled->code == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         "tokenizer.json: pattern: does not compile: ", Pcre2Message(error)));

@@ -32,8 +32,7 @@ std::vector<std::string> Matches(std::string_view regex,
 }
 
 TEST(Pattern, ClassesAreThoseOfUnicode16) {
-  EXPECT_THAT(Matches(R"(\p{L}+)", "a\U000323AF1"),
-              ElementsAre("a\U000323AF"));
+  EXPECT_THAT(Matches(R"(\p{L}+)", "a\U000323AF1"), ElementsAre("a\U000323AF"));
   EXPECT_THAT(Matches(R"(\s)", "a\u180E b"), ElementsAre(" "));
   EXPECT_THAT(Matches(R"(\d+)", "1\U00010D42x"), ElementsAre("1\U00010D42"));
   EXPECT_THAT(Matches(R"([^\s\p{L}]+)", "ab12 !"), ElementsAre("12", "!"));
@@ -43,8 +42,7 @@ TEST(Pattern, ClassesHoldClassesAndIntersections) {
   EXPECT_THAT(Matches("[a-w&&[^c-g]]+", "abch"), ElementsAre("ab", "h"));
   EXPECT_THAT(Matches(R"([^\s[.,]]+)", "ab c.d e,f"),
               ElementsAre("ab", "c", "d", "e", "f"));
-  EXPECT_THAT(Matches("[[:digit:][:space:]]+", "ab 12 c"),
-              ElementsAre(" 12 "));
+  EXPECT_THAT(Matches("[[:digit:][:space:]]+", "ab 12 c"), ElementsAre(" 12 "));
   EXPECT_THAT(Matches(R"([\W_]+)", "a_! b"), ElementsAre("_! "));
   EXPECT_THAT(Matches(R"([\u0041-\x{43}-]+)", "xA-Cy"), ElementsAre("A-C"));
 }
@@ -67,9 +65,8 @@ TEST(Pattern, WordBordersKnowMarks) {
 }
 
 TEST(Pattern, WhatDoesNotCompileIsRefusedByName) {
-  for (const char* regex :
-       {"(", "[a", "[b-a]", R"(\p{Nonsense})", R"(\x{110000})", "a{99999}",
-        "\\"}) {
+  for (const char* regex : {"(", "[a", "[b-a]", R"(\p{Nonsense})",
+                            R"(\x{110000})", "a{99999}", "\\"}) {
     auto pattern = Pattern::Regex(regex);
     ASSERT_FALSE(pattern.ok()) << regex;
     EXPECT_THAT(std::string(pattern.status().message()),

@@ -17,10 +17,9 @@ CharSet MakeSet(absl::Span<const CharRange> ranges) {
 }  // namespace
 
 CharSet::CharSet(std::vector<CharRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const CharRange& a, const CharRange& b) {
-              return a.first < b.first;
-            });
+  std::sort(
+      ranges.begin(), ranges.end(),
+      [](const CharRange& a, const CharRange& b) { return a.first < b.first; });
   for (const CharRange& range : ranges) {
     if (!ranges_.empty() && range.first <= ranges_.back().last + 1) {
       ranges_.back().last = std::max(ranges_.back().last, range.last);
