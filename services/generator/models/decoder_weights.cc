@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/sha256.h"
 #include "common/base/status_macros.h"
@@ -206,13 +207,41 @@ int64_t CountParameters(const ModelConfig& config) {
   return count;
 }
 
+int64_t PackedBytes(const ModelConfig& config, bool tied,
+                    const SafetensorsReader& reader,
+                    const DecoderFormats& formats) {
+  int64_t bytes = 0;
+  for (const TensorRequest& request : DecoderTensors(config, tied)) {
+    const TensorView& tensor = *reader.Find(request.name);
+    const bool in_layer = absl::StrContains(request.name, ".layers.");
+    const auto& format = in_layer ? formats.layers : formats.head;
+    if (request.shape.size() == 2 && format.has_value()) {
+      bytes +=
+          QuantBytes(QuantShape(*format, static_cast<int32_t>(request.shape[0]),
+                                static_cast<int32_t>(request.shape[1])));
+    } else {
+      const bool bf16 =
+          request.shape.size() == 2 && tensor.type == TensorType::kBF16;
+      bytes += tensor.elements() * (bf16 ? 2 : 4);
+    }
+  }
+  return bytes;
+}
+
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const ModelConfig& config, const SafetensorsReader& reader,
-    const DecoderFormats& formats, kernels::ThreadPool& pool,
+    const WeightLimits& limits, kernels::ThreadPool& pool,
     const WeightObserver& observer) {
+  const DecoderFormats& formats = limits.formats;
   const bool tied = DecideTied(config, reader, observer);
   const std::vector<TensorRequest> requests = DecoderTensors(config, tied);
   RETURN_IF_ERROR(CheckTensors(reader, requests, {std::string(kHead)}));
+  const int64_t packed = PackedBytes(config, tied, reader, formats);
+  if (packed > limits.memory_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "memory: too little for the weights, got ", limits.memory_bytes,
+        " bytes, needed ", packed, "; --quantize makes them smaller"));
+  }
   int64_t total = 0;
   std::vector<std::string> names;
   for (const TensorRequest& request : requests) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,6 +38,11 @@ struct DecoderFormats {
   std::optional<QuantFormat> head;  // and the embedding
 };
 
+struct WeightLimits {
+  DecoderFormats formats = {};
+  int64_t memory_bytes = std::numeric_limits<int64_t>::max();
+};
+
 struct DecoderWeights {
   PackedMatrix embedding;  // [vocabulary, hidden]
   std::vector<LayerWeights> layers;
@@ -66,13 +72,20 @@ std::vector<TensorRequest> DecoderTensors(const ModelConfig& config, bool tied);
 // Numbers in them.
 int64_t CountParameters(const ModelConfig& config);
 
+// About what the weights of a file will take in memory, packed.
+// REQUIRES: the reader has the tensors of DecoderTensors(config, tied).
+int64_t PackedBytes(const ModelConfig& config, bool tied,
+                    const SafetensorsReader& reader,
+                    const DecoderFormats& formats);
+
 // A head that is missing though not tied is taken from the embedding, with a
 // warning; one that is there though tied is ignored.
-// Errors: those of CheckTensors and PackedMatrix::Pack. Nothing large is
-// allocated before all names, shapes and types have been checked.
+// Errors: those of CheckTensors and PackedMatrix; RESOURCE_EXHAUSTED "memory:
+// ..." when PackedBytes pass `memory_bytes`. Nothing large is allocated before
+// all names, shapes, types and sizes have been checked.
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const ModelConfig& config, const SafetensorsReader& reader,
-    const DecoderFormats& formats, kernels::ThreadPool& pool,
+    const WeightLimits& limits, kernels::ThreadPool& pool,
     const WeightObserver& observer);
 
 }  // namespace sluice::generator

@@ -13,6 +13,7 @@
 #include "common/modelfiles/safetensors.h"
 #include "services/generator/runner/forward_pass.h"
 #include "services/generator/runner/kv_pool.h"
+#include "services/generator/runner/memory_budget.h"
 
 namespace sluice::generator {
 namespace {
@@ -156,9 +157,10 @@ absl::Status NativeRunner::Load(const std::string& directory,
                                 const LoadObserver& observer) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsReader> reader,
                    SafetensorsReader::OpenDirectory(directory));
-  ASSIGN_OR_RETURN(weights_,
-                   LoadDecoderWeights(config_, *reader, formats, threads_,
-                                      {observer.progress, observer.warning}));
+  ASSIGN_OR_RETURN(
+      weights_,
+      LoadDecoderWeights(config_, *reader, {formats, AvailableMemoryBytes()},
+                         threads_, {observer.progress, observer.warning}));
   return absl::OkStatus();
 }
 

@@ -225,6 +225,31 @@ TEST(ChooseFormats, BadNamesAreRefusedBeforeAnythingIsRead) {
   EXPECT_THAT(message({.group = 48}), HasSubstr("quantize_group"));
 }
 
+TEST(DecoderWeights, TooLittleMemoryIsRefusedWithWhatIsNeeded) {
+  TempDir directory;
+  RandomModel model;
+  model.hidden_size = 256;
+  model.ffn_size = 512;
+  WriteRandomModel(model, directory.path());
+  const ModelConfig config = *ReadModelConfig(directory.path());
+  const auto reader = *SafetensorsReader::OpenDirectory(directory.path());
+  kernels::ThreadPool pool({.threads = 1});
+  for (const char* layers : {"none", "int8", "int4"}) {
+    const DecoderFormats formats = *ChooseFormats({.layers = layers}, 1);
+    const int64_t needed = PackedBytes(config, true, *reader, formats);
+    const auto fits =
+        LoadDecoderWeights(config, *reader, {formats, needed}, pool, {});
+    ASSERT_TRUE(fits.ok()) << fits.status();
+    EXPECT_NEAR(static_cast<double>(fits->bytes), needed, 0.1 * needed);
+    const auto status =
+        LoadDecoderWeights(config, *reader, {formats, needed - 1}, pool, {})
+            .status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("needed " + std::to_string(needed)));
+  }
+}
+
 TEST(QuantizedRunner, AWeightThatNoScaleHoldsIsRefusedByName) {
   TempDir directory;
   WriteRandomModel({}, directory.path());
