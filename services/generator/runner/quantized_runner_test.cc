@@ -123,17 +123,17 @@ TEST_P(QuantizedRunnerTest, AgreesWithTheSameQuantisationInDoubles) {
 // Quantised products are exact integers scaled in one order, so here even the
 // instruction sets agree.
 TEST_P(QuantizedRunnerTest, BitsDoNotDependOnChunkingThreadsOrInstructionSet) {
-  const auto ids = RandomIds(70, 4);
+  const auto ids = RandomIds(40, 4);
   NativeRunnerOptions base = Options();
   base.threads = 1;
   base.cpu_isa = "scalar";
-  const Logits expected = RunAlone(*Open(directory_.path(), base), ids, 70);
+  const Logits expected = RunAlone(*Open(directory_.path(), base), ids, 40);
   struct Split {
     int32_t threads, chunk;
   };
   for (const std::string isa : {"scalar", "avx2", "avx512"}) {
     if (!kernels::CpuSupports(*kernels::CpuIsaFromName(isa))) continue;
-    for (const Split split : {Split{1, 1}, {2, 7}, {3, 64}, {4, 4}}) {
+    for (const Split split : {Split{1, 1}, {2, 7}, {3, 25}, {4, 4}}) {
       if (isa == "scalar" && split.chunk != 7) continue;  // slow
       NativeRunnerOptions options = Options();
       options.block_size = 16;
