@@ -1,4 +1,5 @@
-"""The tokenizer's parts from Python: speaks with sluice-text-driver."""
+"""The tokenizer's parts from Python: speaks with sluice-text-driver and, about
+templates, with sluice-template-driver."""
 
 import json
 import os
@@ -7,13 +8,13 @@ import subprocess
 from harness.stack import ROOT
 
 
-def find_driver():
-    """Path of the driver, None when it is not built."""
+def find_driver(name="sluice-text-driver"):
+    """Path of a driver, None when it is not built."""
     folders = [os.environ.get("SLUICE_BIN", "")]
     folders += [os.path.join(ROOT, "build", preset, "bin")
                 for preset in ("release", "dev", "prove")]
     for folder in folders:
-        path = os.path.join(folder, "sluice-text-driver")
+        path = os.path.join(folder, name)
         if folder and os.path.exists(path):
             return path
     return None
