@@ -63,10 +63,10 @@ struct ChatRendererOptions {
 // Threads: any (immutable after construction).
 class ChatRenderer {
  public:
-  // Reads the template (chat_template.jinja, else chat_template of
-  // tokenizer_config.json: a string, or a list of named ones) and the special
-  // token variables of a model directory. A directory without a template
-  // loads; has_template() is then false.
+  // Reads the template and the special token variables of a model directory;
+  // see template_files.h for where they stand. The template named "tool_use" is
+  // for requests with tools, "default" for all others. A directory without a
+  // template loads; has_template() is then false.
   // Errors: INVALID_ARGUMENT "file: what, got, limit" (not JSON, not UTF-8, a
   // template that does not parse or cannot render one message within limits).
   static absl::StatusOr<std::unique_ptr<ChatRenderer>> FromDirectory(

@@ -94,6 +94,69 @@ TEST(ChatRendererTest, TemplateFileWinsOverTheConfig) {
   EXPECT_EQ(Rendered(model, User("x")), "file");
 }
 
+std::string Little(uint64_t value, int bytes) {
+  std::string out;
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> 8 * i);
+  return out;
+}
+
+std::string GgufText(const std::string& text) {
+  return Little(text.size(), 8) + text;
+}
+
+std::string GgufPair(const std::string& key, const std::string& text) {
+  return GgufText(key) + Little(8, 4) + GgufText(text);
+}
+
+std::string GgufList(const std::string& key,
+                     const std::vector<std::string>& texts) {
+  std::string out =
+      GgufText(key) + Little(9, 4) + Little(8, 4) + Little(texts.size(), 8);
+  for (const std::string& text : texts) out += GgufText(text);
+  return out;
+}
+
+// Metadata only; token 1 begins a text.
+std::string GgufOf(const std::string& source) {
+  return "GGUF" + Little(3, 4) + Little(0, 8) + Little(5, 8) +
+         GgufPair("tokenizer.chat_template", source) +
+         GgufList("tokenizer.chat_templates", {"tool_use"}) +
+         GgufPair("tokenizer.chat_template.tool_use", "gguf with tools") +
+         GgufList("tokenizer.ggml.tokens", {"a", "<s>"}) +
+         GgufText("tokenizer.ggml.bos_token_id") + Little(4, 4) + Little(1, 4);
+}
+
+TEST(ChatRendererTest, TemplateSourcesCountInTheirPublishedOrder) {
+  ModelDirectory model;
+  model.Write("model.gguf", GgufOf("{{ bos_token }}gguf"));
+  ChatInput with_tools = User("x");
+  with_tools.tools_json = R"([{"type": "function"}])";
+  EXPECT_EQ(Rendered(model, User("x")), "<s>gguf");
+  EXPECT_EQ(Rendered(model, with_tools), "gguf with tools");
+  model.Write("chat_template.json", R"({"chat_template": "processor"})");
+  EXPECT_EQ(Rendered(model, User("x")), "processor");
+  model.Write("tokenizer_config.json", R"({"bos_token": "<s>"})");
+  EXPECT_EQ(Rendered(model, User("x")), "processor");
+  model.Write("tokenizer_config.json", R"({"chat_template": "config"})");
+  EXPECT_EQ(Rendered(model, with_tools), "config");
+  model.Template("file");
+  EXPECT_EQ(Rendered(model, with_tools), "file");
+}
+
+TEST(ChatRendererTest, OneOfSeveralGgufFilesIsNotGuessed) {
+  ModelDirectory model;
+  model.Write("a.gguf", GgufOf("a")).Write("b.gguf", GgufOf("b"));
+  const auto renderer = model.Load();
+  ASSERT_TRUE(renderer.ok()) << renderer.status();
+  EXPECT_FALSE((*renderer)->has_template());
+}
+
+TEST(ChatRendererTest, ABrokenGgufTemplateIsRefusedByName) {
+  ModelDirectory model;
+  model.Write("model.gguf", GgufOf("{{ unfinished"));
+  EXPECT_EQ(Rendered(model, User("x")).substr(0, 16), "LOAD model.gguf:");
+}
+
 TEST(ChatRendererTest, ToolUseTemplateServesRequestsWithTools) {
   ModelDirectory model;
   model.Write("tokenizer_config.json", R"({"chat_template": [

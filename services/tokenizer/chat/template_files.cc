@@ -1,9 +1,13 @@
 #include "services/tokenizer/chat/template_files.h"
 
-#include "absl/strings/match.h"
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
+#include "common/modelfiles/gguf.h"
 #include "common/modelfiles/json.h"
 
 namespace sluice::tokenizer {
@@ -11,6 +15,8 @@ namespace {
 
 constexpr char kTemplateFile[] = "chat_template.jinja";
 constexpr char kConfigFile[] = "tokenizer_config.json";
+// Of processors of several kinds of input; it holds nothing but the template.
+constexpr char kProcessorFile[] = "chat_template.json";
 // Where older models keep their special tokens.
 constexpr char kTokensFile[] = "special_tokens_map.json";
 
@@ -24,10 +30,11 @@ absl::StatusOr<std::string> TokenText(const JsonValue& value) {
   return std::string(text);
 }
 
-absl::Status ReadTemplates(const JsonValue& root, TemplateFiles& files) {
+absl::Status ReadTemplates(const JsonValue& root, const std::string& file,
+                           TemplateFiles& files) {
   const std::optional<JsonValue> value = root.Find("chat_template");
   if (!value.has_value()) return absl::OkStatus();
-  files.source = kConfigFile;
+  files.source = file;
   if (value->IsString()) {
     ASSIGN_OR_RETURN(const std::string_view text, value->AsString());
     files.templates.emplace_back("default", text);
@@ -39,6 +46,11 @@ absl::Status ReadTemplates(const JsonValue& root, TemplateFiles& files) {
     files.templates.emplace_back(name, text);
     return absl::OkStatus();
   });
+}
+
+bool Knows(const TemplateFiles& files, std::string_view token) {
+  return std::any_of(files.special_tokens.begin(), files.special_tokens.end(),
+                     [&](const auto& known) { return known.first == token; });
 }
 
 absl::Status ReadSpecialTokens(const JsonValue& root, TemplateFiles& files) {
@@ -55,9 +67,7 @@ absl::Status ReadSpecialTokens(const JsonValue& root, TemplateFiles& files) {
     if (!key.ends_with("_token") || (!value.IsString() && !value.IsObject())) {
       return absl::OkStatus();
     }
-    for (const auto& known : files.special_tokens) {
-      if (known.first == key) return absl::OkStatus();
-    }
+    if (Knows(files, key)) return absl::OkStatus();
     ASSIGN_OR_RETURN(std::string text, TokenText(value));
     files.special_tokens.emplace_back(key, std::move(text));
     return absl::OkStatus();
@@ -74,16 +84,70 @@ absl::StatusOr<std::optional<JsonDocument>> ReadIfThere(const std::string& path,
   return std::optional<JsonDocument>(*std::move(document));
 }
 
-}  // namespace
+// The GGUF file of the directory when there is exactly one, else nothing.
+std::string OnlyGguf(const std::string& directory) {
+  std::error_code error;
+  std::string found;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".gguf") continue;
+    if (!found.empty()) return "";
+    found = entry.path().string();
+  }
+  return found;
+}
 
-absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
-                                                int64_t max_file_bytes) {
-  TemplateFiles files;
-  const auto limit = static_cast<size_t>(max_file_bytes);
+// Named templates stand beside the nameless one, their names in a list.
+absl::Status ReadGgufTemplates(const GgufFile& gguf, TemplateFiles& files) {
+  const std::string key = "tokenizer.chat_template";
+  if (gguf.Find(key) != nullptr) {
+    ASSIGN_OR_RETURN(std::string text, gguf.GetString(key));
+    files.templates.emplace_back("default", std::move(text));
+  }
+  if (gguf.Find("tokenizer.chat_templates") == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   gguf.GetStrings("tokenizer.chat_templates"));
+  for (const std::string& name : names) {
+    ASSIGN_OR_RETURN(std::string text, gguf.GetString(key + "." + name));
+    files.templates.emplace_back(name, std::move(text));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadGgufTokens(const GgufFile& gguf, TemplateFiles& files) {
+  if (gguf.Find("tokenizer.ggml.tokens") == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::string> tokens,
+                   gguf.GetStrings("tokenizer.ggml.tokens"));
+  for (const auto& [name, variable] :
+       {std::pair("bos", "bos_token"), std::pair("eos", "eos_token"),
+        std::pair("unknown", "unk_token"), std::pair("padding", "pad_token")}) {
+    const std::string key = absl::StrCat("tokenizer.ggml.", name, "_token_id");
+    if (gguf.Find(key) == nullptr || Knows(files, variable)) continue;
+    ASSIGN_OR_RETURN(const int64_t id, gguf.GetInt(key));
+    if (id < 0 || id >= static_cast<int64_t>(tokens.size())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(files.source, ": ", key, ": not in the vocabulary, got ",
+                       id, ", limit ", tokens.size()));
+    }
+    files.special_tokens.emplace_back(variable, tokens[id]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadGguf(const std::string& path, TemplateFiles& files) {
+  ASSIGN_OR_RETURN(const GgufFile gguf, GgufFile::ReadHeader(path));
+  files.source = FileName(path);
+  RETURN_IF_ERROR(ReadGgufTemplates(gguf, files));
+  return ReadGgufTokens(gguf, files);
+}
+
+// The files that hold templates as members of JSON, the first one that has any.
+absl::Status ReadJsonFiles(const std::string& directory, size_t limit,
+                           TemplateFiles& files) {
   ASSIGN_OR_RETURN(const std::optional<JsonDocument> config,
                    ReadIfThere(directory + "/" + kConfigFile, limit));
   if (config.has_value()) {
-    RETURN_IF_ERROR(ReadTemplates(config->root(), files));
+    RETURN_IF_ERROR(ReadTemplates(config->root(), kConfigFile, files));
     RETURN_IF_ERROR(ReadSpecialTokens(config->root(), files));
   }
   ASSIGN_OR_RETURN(const std::optional<JsonDocument> tokens,
@@ -91,6 +155,20 @@ absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
   if (tokens.has_value()) {
     RETURN_IF_ERROR(ReadSpecialTokens(tokens->root(), files));
   }
+  if (!files.templates.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::optional<JsonDocument> processor,
+                   ReadIfThere(directory + "/" + kProcessorFile, limit));
+  if (!processor.has_value()) return absl::OkStatus();
+  return ReadTemplates(processor->root(), kProcessorFile, files);
+}
+
+}  // namespace
+
+absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
+                                                int64_t max_file_bytes) {
+  TemplateFiles files;
+  const auto limit = static_cast<size_t>(max_file_bytes);
+  RETURN_IF_ERROR(ReadJsonFiles(directory, limit, files));
   absl::StatusOr<std::string> source =
       ReadWholeFile(directory + "/" + kTemplateFile, limit);
   if (source.ok()) {
@@ -99,6 +177,9 @@ absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
   } else if (!absl::IsNotFound(source.status())) {
     return source.status();
   }
+  if (!files.templates.empty()) return files;
+  const std::string gguf = OnlyGguf(directory);
+  if (!gguf.empty()) RETURN_IF_ERROR(ReadGguf(gguf, files));
   return files;
 }
 

@@ -24,8 +24,11 @@ struct TemplateFiles {
   std::vector<std::string> additional_special_tokens;
 };
 
-// Reads chat_template.jinja, else the chat_template of tokenizer_config.json,
-// and the special tokens of tokenizer_config.json and special_tokens_map.json.
+// Reads the first of these that there is: chat_template.jinja; chat_template of
+// tokenizer_config.json (a string, or a list of named ones); chat_template of
+// chat_template.json; tokenizer.chat_template of the only GGUF file. Special
+// tokens are those of tokenizer_config.json, then special_tokens_map.json, then
+// of the GGUF file where the template is from there.
 // Errors: INVALID_ARGUMENT "file: what, got, limit".
 absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
                                                 int64_t max_file_bytes);
