@@ -1,12 +1,11 @@
 #include "services/tokenizer/chat/chat_renderer.h"
 
-#include <algorithm>
-
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "services/tokenizer/chat/chat_checks.h"
+#include "services/tokenizer/chat/id_prompt.h"
 #include "services/tokenizer/chat/jinja/dict.h"
-#include "services/tokenizer/chat/jinja/json.h"
 #include "services/tokenizer/chat/jinja/template.h"
 #include "services/tokenizer/chat/message_values.h"
 #include "services/tokenizer/chat/template_files.h"
@@ -21,20 +20,10 @@ using jinja::Value;
 RenderedChat ToRenderedChat(const jinja::Text& text) {
   RenderedChat chat;
   for (const jinja::TextRun& run : text.Runs()) {
-    chat.segments.push_back({std::string(run.bytes), !run.foreign});
+    chat.segments.push_back(
+        {.text = std::string(run.bytes), .literal = !run.foreign});
   }
   return chat;
-}
-
-int64_t BytesOf(const ChatMessage& message) {
-  size_t bytes = message.role.size() + message.content.value_or("").size() +
-                 message.name.value_or("").size() +
-                 message.tool_call_id.value_or("").size() +
-                 message.reasoning_content.value_or("").size();
-  for (const ToolCall& call : message.tool_calls) {
-    bytes += call.id.size() + call.name.size() + call.arguments_json.size();
-  }
-  return static_cast<int64_t>(bytes);
 }
 
 class TemplateRenderer final : public ChatRenderer {
@@ -42,9 +31,7 @@ class TemplateRenderer final : public ChatRenderer {
   explicit TemplateRenderer(const ChatRendererOptions& options)
       : options_(options) {}
 
-  absl::Status Load(const std::string& directory) {
-    ASSIGN_OR_RETURN(const TemplateFiles files,
-                     ReadTemplateFiles(directory, options_.max_file_bytes));
+  absl::Status Load(const TemplateFiles& files) {
     for (const auto& [name, source] : files.templates) {
       RETURN_IF_ERROR(Parse(files.source, name, source));
     }
@@ -68,9 +55,10 @@ class TemplateRenderer final : public ChatRenderer {
       return absl::FailedPreconditionError(
           "model: it has no chat template; send a text to complete instead");
     }
-    RETURN_IF_ERROR(CheckSize(input));
-    ASSIGN_OR_RETURN(const Value tools, Tools(input.tools_json));
-    ASSIGN_OR_RETURN(const Value kwargs, Kwargs(input.kwargs_json));
+    RETURN_IF_ERROR(CheckChatSize(input, options_));
+    ASSIGN_OR_RETURN(const Value tools, ParseTools(input.tools_json, options_));
+    ASSIGN_OR_RETURN(const Value kwargs,
+                     ParseKwargs(input.kwargs_json, options_));
     ASSIGN_OR_RETURN(Value messages,
                      MessagesToValue(input.messages, keys_, habits_,
                                      options_.max_json_depth));
@@ -131,66 +119,6 @@ class TemplateRenderer final : public ChatRenderer {
     return context;
   }
 
-  absl::Status CheckSize(const ChatInput& input) const {
-    if (input.messages.empty()) {
-      return absl::InvalidArgumentError(
-          "messages: none given, got 0, limit at least 1");
-    }
-    const size_t count = input.messages.size();
-    if (count > static_cast<size_t>(options_.max_messages)) {
-      return absl::InvalidArgumentError(absl::StrCat("messages: too many, got ",
-                                                     count, ", limit ",
-                                                     options_.max_messages));
-    }
-    auto bytes = static_cast<int64_t>(input.tools_json.size() +
-                                      input.kwargs_json.size());
-    for (const ChatMessage& message : input.messages) {
-      bytes += BytesOf(message);
-    }
-    if (bytes <= options_.max_input_bytes) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("messages: too long, got ",
-                                                   bytes, " bytes, limit ",
-                                                   options_.max_input_bytes));
-  }
-
-  absl::StatusOr<Value> ParseField(const std::string& field,
-                                   const std::string& json) const {
-    absl::StatusOr<Value> value =
-        jinja::ParseJson(json, {.max_depth = options_.max_json_depth});
-    if (value.ok()) return value;
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": ", value.status().message()));
-  }
-
-  // Templates ask whether tools are none; an empty list must look like that.
-  absl::StatusOr<Value> Tools(const std::string& json) const {
-    if (json.empty()) return Value::None();
-    ASSIGN_OR_RETURN(Value tools, ParseField("tools_json", json));
-    if (tools.is_none()) return tools;
-    if (!tools.is(jinja::Kind::kList)) {
-      return absl::InvalidArgumentError("tools_json: must be a JSON array");
-    }
-    return tools.items().empty() ? Value::None() : tools;
-  }
-
-  absl::StatusOr<Value> Kwargs(const std::string& json) const {
-    if (json.empty()) return Value::None();
-    ASSIGN_OR_RETURN(Value kwargs, ParseField("template_kwargs_json", json));
-    if (!kwargs.is(jinja::Kind::kDict)) {
-      return absl::InvalidArgumentError(
-          "template_kwargs_json: must be a JSON object");
-    }
-    const std::vector<std::string>& allowed = options_.allowed_kwargs;
-    for (const auto& [name, value] : kwargs.dict().entries()) {
-      if (std::find(allowed.begin(), allowed.end(), name.bytes()) ==
-          allowed.end()) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            "template_kwargs_json: unknown name, got \"", name.bytes(), "\""));
-      }
-    }
-    return kwargs;
-  }
-
   // Models differ in how they take tool calls; trying is the one sure way to
   // know. Errors: a template that passes its limits on so small a chat.
   absl::Status LearnHabits() {
@@ -228,7 +156,7 @@ class TemplateRenderer final : public ChatRenderer {
   // The text, if the template takes the chat; an error only for a limit.
   std::pair<std::optional<std::string>, absl::Status> Try(
       const ChatInput& input) const {
-    absl::StatusOr<Value> tools = Tools(input.tools_json);
+    absl::StatusOr<Value> tools = ParseTools(input.tools_json, options_);
     absl::StatusOr<Value> messages = MessagesToValue(
         input.messages, keys_, habits_, options_.max_json_depth);
     if (!tools.ok()) return {std::nullopt, tools.status()};
@@ -260,8 +188,13 @@ class TemplateRenderer final : public ChatRenderer {
 
 absl::StatusOr<std::unique_ptr<ChatRenderer>> ChatRenderer::FromDirectory(
     const std::string& directory, const ChatRendererOptions& options) {
+  ASSIGN_OR_RETURN(const TemplateFiles files,
+                   ReadTemplateFiles(directory, options.max_file_bytes));
+  ASSIGN_OR_RETURN(const std::optional<IdPromptRules> rules,
+                   ReadIdPromptRules(directory, files, options.max_file_bytes));
+  if (rules.has_value()) return MakeIdPromptRenderer(*rules, options);
   auto renderer = std::make_unique<TemplateRenderer>(options);
-  RETURN_IF_ERROR(renderer->Load(directory));
+  RETURN_IF_ERROR(renderer->Load(files));
   return renderer;
 }
 

@@ -35,8 +35,10 @@ struct ChatMessage {
 struct ChatInput {
   std::vector<ChatMessage> messages;
   bool add_generation_prompt = true;
-  std::string tools_json;   // a JSON array as text; empty or "[]" means none
-  std::string kwargs_json;  // a JSON object as text; empty means none
+  // A JSON array as text; empty or "[]" means none.
+  std::string tools_json = {};
+  // A JSON object as text; empty means none.
+  std::string kwargs_json = {};
 };
 
 struct ChatRendererOptions {
@@ -65,8 +67,9 @@ class ChatRenderer {
  public:
   // Reads the template and the special token variables of a model directory;
   // see template_files.h for where they stand. The template named "tool_use" is
-  // for requests with tools, "default" for all others. A directory without a
-  // template loads; has_template() is then false.
+  // for requests with tools, "default" for all others. Some models have a
+  // prompt that is built from ids instead (id_prompt.h). A directory with
+  // neither loads; has_template() is then false.
   // Errors: INVALID_ARGUMENT "file: what, got, limit" (not JSON, not UTF-8, a
   // template that does not parse or cannot render one message within limits).
   static absl::StatusOr<std::unique_ptr<ChatRenderer>> FromDirectory(

@@ -2,6 +2,8 @@
 
 // Rendered text that remembers who wrote which part of it.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,8 @@ namespace sluice::tokenizer {
 struct Segment {
   std::string text;
   bool literal = true;
+  // Stands for this id; the text only shows it.
+  std::optional<int32_t> id = std::nullopt;
 
   friend bool operator==(const Segment&, const Segment&) = default;
 };
@@ -22,8 +26,13 @@ struct Segment {
 // them as ONE text without special matching. Stretches must not be cut at
 // segment borders: merges go across them, as in Hugging Face. No token is
 // added before or after; the template has written what the model wants.
+//
+// Where texts stand alone (a prompt that is built from ids) each segment
+// without an id is encoded as a text of its own, without special matching.
 struct RenderedChat {
-  std::vector<Segment> segments;  // never empty texts; literal alternates
+  // Never empty texts; literal alternates unless texts stand alone.
+  std::vector<Segment> segments = {};
+  bool texts_stand_alone = false;
 
   std::string Text() const;
 };

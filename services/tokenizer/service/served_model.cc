@@ -7,6 +7,26 @@
 #include "common/modelfiles/directory.h"
 
 namespace sluice::tokenizer {
+namespace {
+
+absl::StatusOr<std::vector<int32_t>> EncodeIdPrompt(const Tokenizer& tokenizer,
+                                                    const RenderedChat& chat) {
+  const EncodeOptions plain{.add_special_tokens = false,
+                            .parse_special = false};
+  std::vector<int32_t> ids;
+  for (const Segment& segment : chat.segments) {
+    if (segment.id.has_value()) {
+      ids.push_back(*segment.id);
+      continue;
+    }
+    ASSIGN_OR_RETURN(const std::vector<int32_t> more,
+                     tokenizer.Encode(segment.text, plain));
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  return ids;
+}
+
+}  // namespace
 
 absl::StatusOr<ServedModel> ServedModel::Load(const std::string& directory,
                                               std::string name) {
@@ -26,6 +46,7 @@ absl::StatusOr<ServedModel> ServedModel::Load(const std::string& directory,
 
 absl::StatusOr<std::vector<int32_t>> ServedModel::EncodeChat(
     const RenderedChat& chat) const {
+  if (chat.texts_stand_alone) return EncodeIdPrompt(*tokenizer, chat);
   std::vector<TextPart> parts;
   parts.reserve(chat.segments.size());
   for (const Segment& segment : chat.segments) {
