@@ -73,7 +73,8 @@ class Samples:
             marker = self.random.choice(MARKERS)
             return marker[:self.random.randrange(len(marker))]
         if dice < 0.65:
-            return self.random.choice(" \n") * self.random.choice(LONG_SPACE)
+            return self.random.choice(" \n") * self.random.choice(LONG_SPACE) + \
+                self.call(form)
         return self.text()
 
     def broken(self, text):

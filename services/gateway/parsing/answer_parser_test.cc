@@ -279,8 +279,11 @@ TEST(AnswerParserTest, LongRunsOfWhiteSpaceAreText) {
   const std::string most(64, '\n');
   Expect(AnswerFormat::kHermes, "a" + most + std::string(kCall),
          R"(T[a]C0[f {"a":1}])");
-  Expect(AnswerFormat::kHermes, "a" + most + " " + std::string(kCall),
-         "T[a" + most + R"( ]C0[f {"a":1}])");
+  // All of such a run, also what follows its limit.
+  for (const std::string past : {" ", "  ", " \n \n"}) {
+    Expect(AnswerFormat::kHermes, "a" + most + past + std::string(kCall),
+           "T[a" + most + past + R"(]C0[f {"a":1}])");
+  }
 }
 
 TEST(AnswerParserTest, TextWaitsOnlyForWhatMayBeAMarker) {
