@@ -90,7 +90,7 @@ class Gateway {
     std::vector<HttpRoute> routes =
         GatewayRoutes({.pipeline = pipeline_,
                        .clock = clock_,
-                       .ready = [this] { return Ready(); },
+                       .ready = [this] { return ReadyAsAnnounced(); },
                        .tenant_header = config_.tenant_header});
     for (HttpRoute& route : WebRoutes()) routes.push_back(std::move(route));
     ASSIGN_OR_RETURN(http_, HttpServer::Start(config_.http, std::move(routes)));
@@ -98,9 +98,10 @@ class Gateway {
         rpc_, RpcServer::Start(config_.rpc, {service_.get()},
                                {std::string(kGatewayServiceName)}, &metrics_));
     ASSIGN_OR_RETURN(
-        ops_, OpsServer::Start(config_.ops_listen, metrics_,
-                               {.healthy = [] { return absl::OkStatus(); },
-                                .ready = [this] { return Ready(); }}));
+        ops_,
+        OpsServer::Start(config_.ops_listen, metrics_,
+                         {.healthy = [] { return absl::OkStatus(); },
+                          .ready = [this] { return ReadyAsAnnounced(); }}));
     return absl::OkStatus();
   }
 
@@ -108,6 +109,13 @@ class Gateway {
     if (!draining_) return backends_.Ready();
     return WithReason(absl::UnavailableError("gateway: draining"),
                       kReasonDraining);
+  }
+
+  // Who heard "ready" over HTTP hears it over gRPC as well.
+  absl::Status ReadyAsAnnounced() const {
+    const absl::Status ready = Ready();
+    if (!ready.ok() || serving_) return ready;
+    return absl::UnavailableError("gateway: about to be ready");
   }
 
   // Runs on the ticker's thread.
@@ -119,8 +127,8 @@ class Gateway {
     }
     const bool ready = Ready().ok();
     if (ready == serving_) return;
-    serving_ = ready;
     rpc_->SetServing(ready);
+    serving_ = ready;
   }
 
   void Drain() {
@@ -149,7 +157,7 @@ class Gateway {
   Pipeline pipeline_;
   std::unique_ptr<grpc::Service> service_;
   std::atomic<bool> draining_ = false;
-  bool serving_ = false;  // as health says; the ticker's own
+  std::atomic<bool> serving_ = false;  // as gRPC health says; set by the ticker
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<OpsServer> ops_;
