@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/vocabulary/utf8.h"
+#include "services/tokenizer/core/normalizers/text_rules.h"
 #include "services/tokenizer/core/normalizers/unicode_forms.h"
 #include "services/tokenizer/core/unicode/char_classes.h"
 #include "services/tokenizer/core/unicode/char_set.h"
@@ -66,40 +67,6 @@ class SpreadIdeographs final : public Normalizer {
                        {0x2F800, 0x2FA1F}}};
 };
 
-class RemoveMarks final : public Normalizer {
- public:
-  absl::Status Normalize(NormalizedText& text) const override {
-    const std::string_view before = text.text();
-    TextEdit edit(before);
-    while (edit.position() < before.size()) {
-      const char* at = before.data() + edit.position();
-      if (marks_.Contains(DecodeUtf8(at))) {
-        edit.Swap(Utf8Length(*at), "");
-      } else {
-        edit.Keep(Utf8Length(*at));
-      }
-    }
-    edit.Apply(text);
-    return absl::OkStatus();
-  }
-
- private:
-  CharSet marks_ = BertAccentSet();
-};
-
-class All final : public Normalizer {
- public:
-  explicit All(std::vector<std::unique_ptr<Normalizer>> steps)
-      : steps_(std::move(steps)) {}
-  absl::Status Normalize(NormalizedText& text) const override {
-    for (const auto& step : steps_) RETURN_IF_ERROR(step->Normalize(text));
-    return absl::OkStatus();
-  }
-
- private:
-  std::vector<std::unique_ptr<Normalizer>> steps_;
-};
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Normalizer>> MakeBertNormalizer(
@@ -115,10 +82,10 @@ absl::StatusOr<std::unique_ptr<Normalizer>> MakeBertNormalizer(
     ASSIGN_OR_RETURN(std::unique_ptr<Normalizer> nfd,
                      MakeUnicodeForm(UnicodeForm::kNfd));
     steps.push_back(std::move(nfd));
-    steps.push_back(std::make_unique<RemoveMarks>());
+    steps.push_back(MakeRemove(BertAccentSet()));
   }
   if (lower) steps.push_back(MakeLowercase());
-  return std::make_unique<All>(std::move(steps));
+  return MakeSequence(std::move(steps));
 }
 
 }  // namespace sluice::tokenizer

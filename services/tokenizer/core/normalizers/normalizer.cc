@@ -16,20 +16,7 @@ namespace {
 
 using Made = absl::StatusOr<std::unique_ptr<Normalizer>>;
 
-class Sequence final : public Normalizer {
- public:
-  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> steps)
-      : steps_(std::move(steps)) {}
-  absl::Status Normalize(NormalizedText& text) const override {
-    for (const auto& step : steps_) RETURN_IF_ERROR(step->Normalize(text));
-    return absl::OkStatus();
-  }
-
- private:
-  std::vector<std::unique_ptr<Normalizer>> steps_;
-};
-
-Made MakeSequence(const JsonValue& json) {
+Made MakeSequenceFrom(const JsonValue& json) {
   ASSIGN_OR_RETURN(JsonValue parts, json.Get("normalizers"));
   std::vector<std::unique_ptr<Normalizer>> steps;
   RETURN_IF_ERROR(
@@ -41,7 +28,7 @@ Made MakeSequence(const JsonValue& json) {
       }));
   if (steps.empty()) return nullptr;
   if (steps.size() == 1) return std::move(steps[0]);
-  return std::make_unique<Sequence>(std::move(steps));
+  return MakeSequence(std::move(steps));
 }
 
 Made MakeReplaceFrom(const JsonValue& json) {
@@ -79,7 +66,7 @@ Made MakeNormalizer(const std::optional<JsonValue>& json) {
   if (type == "StripAccents") return MakeStripAccents();
   if (type == "Nmt") return MakeNmt();
   if (type == "ByteLevel") return MakeByteAlphabet();
-  if (type == "Sequence") return MakeSequence(*json);
+  if (type == "Sequence") return MakeSequenceFrom(*json);
   if (type == "Replace") return MakeReplaceFrom(*json);
   if (type == "Strip") return MakeStripFrom(*json);
   if (type == "BertNormalizer") return MakeBertNormalizer(*json);

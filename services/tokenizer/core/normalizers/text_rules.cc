@@ -1,7 +1,9 @@
 #include "services/tokenizer/core/normalizers/text_rules.h"
 
 #include <utility>
+#include <vector>
 
+#include "common/base/status_macros.h"
 #include "common/vocabulary/byte_alphabet.h"
 #include "common/vocabulary/utf8.h"
 #include "services/tokenizer/core/unicode/char_classes.h"
@@ -100,14 +102,28 @@ class Strip final : public Normalizer {
   CharClasses classes_;
 };
 
-class StripAccents final : public Normalizer {
+class Sequence final : public Normalizer {
  public:
+  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> steps)
+      : steps_(std::move(steps)) {}
+  absl::Status Normalize(NormalizedText& text) const override {
+    for (const auto& step : steps_) RETURN_IF_ERROR(step->Normalize(text));
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> steps_;
+};
+
+class Remove final : public Normalizer {
+ public:
+  explicit Remove(CharSet removed) : removed_(std::move(removed)) {}
   absl::Status Normalize(NormalizedText& text) const override {
     const std::string_view before = text.text();
     TextEdit edit(before);
     while (edit.position() < before.size()) {
       const char* at = before.data() + edit.position();
-      if (accents_.Contains(DecodeUtf8(at))) {
+      if (removed_.Contains(DecodeUtf8(at))) {
         edit.Swap(Utf8Length(*at), "");
       } else {
         edit.Keep(Utf8Length(*at));
@@ -118,7 +134,7 @@ class StripAccents final : public Normalizer {
   }
 
  private:
-  CharSet accents_ = AccentSet();
+  CharSet removed_;
 };
 
 class Nmt final : public Normalizer {
@@ -202,8 +218,17 @@ std::unique_ptr<Normalizer> MakeStrip(bool left, bool right) {
   return std::make_unique<Strip>(left, right);
 }
 
+std::unique_ptr<Normalizer> MakeSequence(
+    std::vector<std::unique_ptr<Normalizer>> steps) {
+  return std::make_unique<Sequence>(std::move(steps));
+}
+
+std::unique_ptr<Normalizer> MakeRemove(CharSet removed) {
+  return std::make_unique<Remove>(std::move(removed));
+}
+
 std::unique_ptr<Normalizer> MakeStripAccents() {
-  return std::make_unique<StripAccents>();
+  return MakeRemove(AccentSet());
 }
 
 std::unique_ptr<Normalizer> MakeNmt() { return std::make_unique<Nmt>(); }
