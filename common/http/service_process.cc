@@ -28,6 +28,13 @@ void LogReady(const BoundPorts& ports, Logger& log) {
                      {"ops_port", int{ports.ops.value_or(0)}}});
 }
 
+// What the allocator keeps after a peak would stay resident for good, and each
+// rare peak would add to it.
+void ReleaseMemoryUntilStopped(int64_t every_ms, StopSignal& stop) {
+  if (every_ms == 0) return stop.Wait();
+  while (!stop.WaitFor(every_ms * kNanosPerMilli)) ::malloc_trim(0);
+}
+
 void Drain(const ServiceParts& parts, const ServiceProcessOptions& options) {
   const MonotonicClock clock;
   if (parts.on_drain) parts.on_drain();
@@ -56,7 +63,7 @@ absl::Status RunUntilStopped(const ServiceParts& parts,
   const BoundPorts ports = PortsOf(parts);
   RETURN_IF_ERROR(WritePortsFile(options.ports_file, ports));
   LogReady(ports, log);
-  stop.Wait();
+  ReleaseMemoryUntilStopped(options.memory_release_ms, stop);
   log.Info("draining", {{"drain_delay_ms", options.drain_delay_ms},
                         {"drain_grace_ms", options.drain_grace_ms}});
   Drain(parts, options);

@@ -28,8 +28,9 @@ namespace sluice {
 struct ServiceProcessOptions {
   std::string ports_file;  // empty: none
   std::string log_level = "info";
-  int64_t drain_delay_ms = 200;     // between NOT_SERVING and refusing calls
-  int64_t drain_grace_ms = 20'000;  // for running calls to end
+  int64_t drain_delay_ms = 200;        // between NOT_SERVING and refusing calls
+  int64_t drain_grace_ms = 20'000;     // for running calls to end
+  int64_t memory_release_ms = 60'000;  // between two releases; 0: none
 };
 
 // All lent for the call; null where a service has no such part.
@@ -41,7 +42,8 @@ struct ServiceParts {
   std::function<void()> on_drain;
 };
 
-// Writes the ports file, logs "ready", waits for `stop`; then: on_drain, health
+// Writes the ports file, logs "ready", waits for `stop` (and gives memory that
+// a peak left behind back to the system meanwhile); then: on_drain, health
 // NOT_SERVING, delay, no new calls, running ones end within the grace, ops port
 // last. Errors: those of the ports file, before anything is waited for.
 absl::Status RunUntilStopped(const ServiceParts& parts,

@@ -64,6 +64,8 @@ ABSL_FLAG(int64_t, drain_delay_ms, ServiceProcessOptions().drain_delay_ms,
           "after SIGTERM: time between NOT_SERVING and refusing calls");
 ABSL_FLAG(int64_t, drain_grace_ms, ServiceProcessOptions().drain_grace_ms,
           "after SIGTERM: time for running calls to end");
+ABSL_FLAG(int64_t, memory_release_ms, ServiceProcessOptions().memory_release_ms,
+          "how often unused memory goes back to the system; 0: never");
 ABSL_FLAG(std::string, reference, Config().reference,
           "print the reference page of flags or metrics and exit");
 
@@ -126,6 +128,8 @@ absl::Status CheckConfig(const Config& config) {
       CheckRange("drain_delay_ms", config.process.drain_delay_ms, 0, kMaxMs));
   RETURN_IF_ERROR(
       CheckRange("drain_grace_ms", config.process.drain_grace_ms, 0, kMaxMs));
+  RETURN_IF_ERROR(CheckRange("memory_release_ms",
+                             config.process.memory_release_ms, 0, kMaxMs));
   const std::string& page = config.reference;
   if (page.empty() || page == "flags" || page == "metrics") {
     return absl::OkStatus();
@@ -158,6 +162,7 @@ Config ConfigOfFlags() {
   config.process.log_level = absl::GetFlag(FLAGS_log_level);
   config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);
   config.process.drain_grace_ms = absl::GetFlag(FLAGS_drain_grace_ms);
+  config.process.memory_release_ms = absl::GetFlag(FLAGS_memory_release_ms);
   config.reference = absl::GetFlag(FLAGS_reference);
   return config;
 }

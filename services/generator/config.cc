@@ -42,6 +42,8 @@ ABSL_FLAG(int64_t, drain_delay_ms, ServiceProcessOptions().drain_delay_ms,
           "after SIGTERM: time between NOT_SERVING and refusing calls");
 ABSL_FLAG(int64_t, drain_grace_ms, ServiceProcessOptions().drain_grace_ms,
           "after SIGTERM: time for running calls to end");
+ABSL_FLAG(int64_t, memory_release_ms, ServiceProcessOptions().memory_release_ms,
+          "how often unused memory goes back to the system; 0: never");
 ABSL_FLAG(std::string, reference, Config().reference,
           "print the reference page of flags or metrics and exit");
 
@@ -122,7 +124,7 @@ ABSL_FLAG(int32_t, stall_limit_ms, EngineOptions().stall_limit_ms,
 namespace sluice::generator {
 namespace {
 
-constexpr int64_t kMaxDrainMs = 600'000;
+constexpr int64_t kMaxMs = 600'000;
 
 absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(ParseLogLevel(config.process.log_level).status());
@@ -130,11 +132,13 @@ absl::Status CheckConfig(const Config& config) {
       ParseListenAddress("grpc_listen", config.rpc.listen).status());
   RETURN_IF_ERROR(ParseListenAddress("ops_listen", config.ops_listen).status());
   const auto check_ms = [](const char* flag, int64_t ms) {
-    if (ms >= 0 && ms <= kMaxDrainMs) return absl::OkStatus();
+    if (ms >= 0 && ms <= kMaxMs) return absl::OkStatus();
     return FieldError(flag, "out of range", std::to_string(ms), "0 to 600000");
   };
   RETURN_IF_ERROR(check_ms("drain_delay_ms", config.process.drain_delay_ms));
   RETURN_IF_ERROR(check_ms("drain_grace_ms", config.process.drain_grace_ms));
+  RETURN_IF_ERROR(
+      check_ms("memory_release_ms", config.process.memory_release_ms));
   RETURN_IF_ERROR(CheckOptions(config.backend));
   RETURN_IF_ERROR(CheckOptions(config.engine));
   const std::string& page = config.reference;
@@ -200,6 +204,7 @@ Config ConfigOfFlags() {
   config.process.log_level = absl::GetFlag(FLAGS_log_level);
   config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);
   config.process.drain_grace_ms = absl::GetFlag(FLAGS_drain_grace_ms);
+  config.process.memory_release_ms = absl::GetFlag(FLAGS_memory_release_ms);
   return config;
 }
 
