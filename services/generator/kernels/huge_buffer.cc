@@ -30,6 +30,12 @@ std::optional<HugeBuffer> HugeBuffer::Allocate(size_t bytes) {
   return buffer;
 }
 
+void HugeBuffer::Populate() {
+  constexpr size_t kSmallestPage = 4096;
+  volatile uint8_t* bytes = begin_;
+  for (size_t i = 0; i < size_; i += kSmallestPage) bytes[i] = bytes[i];
+}
+
 HugeBuffer& HugeBuffer::operator=(HugeBuffer&& other) noexcept {
   std::swap(mapping_, other.mapping_);
   std::swap(mapped_, other.mapped_);

@@ -21,6 +21,10 @@ class HugeBuffer {
   HugeBuffer& operator=(HugeBuffer&& other) noexcept;
   ~HugeBuffer();
 
+  // Takes all pages now: for memory whose use grows with the load, so that a
+  // peak neither waits for pages nor makes the process larger.
+  void Populate();
+
   uint8_t* bytes() { return begin_; }
   const uint8_t* bytes() const { return begin_; }
   float* floats() { return reinterpret_cast<float*>(begin_); }

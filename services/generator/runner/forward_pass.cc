@@ -52,6 +52,7 @@ absl::StatusOr<ForwardPass::Matrix> ForwardPass::MakeMatrix(int64_t rows,
         absl::StrCat("scratch: no memory for ", bytes, " bytes"));
   }
   matrix.memory = *std::move(memory);
+  matrix.memory.Populate();
   return matrix;
 }
 

@@ -1,6 +1,7 @@
 #include "services/generator/runner/native_runner.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -254,16 +255,18 @@ void NativeRunner::Check(const StepPlan& plan) const {
   }
 }
 
-// Grows to the most rows ever wanted at once; contents are per step.
+// Grows by doubling to the most rows ever wanted; contents are per step.
 absl::Status NativeRunner::ReserveLogits(size_t rows) {
-  const size_t bytes = rows * config_.vocabulary_size * sizeof(float);
-  if (bytes <= logits_.size()) return absl::OkStatus();
+  const size_t row_bytes = config_.vocabulary_size * sizeof(float);
+  if (rows * row_bytes <= logits_.size()) return absl::OkStatus();
+  const size_t bytes = std::bit_ceil(rows) * row_bytes;
   auto memory = kernels::HugeBuffer::Allocate(bytes);
   if (!memory.has_value()) {
     return absl::InternalError(
         absl::StrCat("logits: no memory for ", bytes, " bytes"));
   }
   logits_ = *std::move(memory);
+  logits_.Populate();
   return absl::OkStatus();
 }
 

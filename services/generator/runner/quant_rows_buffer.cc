@@ -29,6 +29,7 @@ absl::StatusOr<QuantRowsBuffer> QuantRowsBuffer::Create(int32_t max_rows,
         absl::StrCat("scratch: no memory for ", bytes, " bytes"));
   }
   buffer.values_ = *std::move(values);
+  buffer.values_.Populate();
   buffer.scales_.resize(buffer.max_blocks_);
   buffer.sums_.resize(buffer.max_blocks_ * kActivationBlock /
                       kernels::kMinGroup);
