@@ -66,10 +66,11 @@ WaitEstimate EstimateWaits(const RequestFields& fields,
                            const Scheduler& scheduler, Nanos now) {
   const Rates rates = scheduler.rates(now);
   const int32_t own_class = static_cast<int32_t>(fields.priority);
-  int32_t certainly_ahead = 0, queued = 0;
+  int32_t certainly_ahead = 0, of_tenant = 0, queued = 0;
   for (const auto& [ticket, live] : scheduler.requests()) {
     if (live->started || live->request.id() == fields.request_id) continue;
     ++queued;
+    of_tenant += live->request.tenant() == fields.tenant;
     certainly_ahead += live->aged_class < own_class ||
                        (live->aged_class == own_class &&
                         live->request.tenant() == fields.tenant);
@@ -83,10 +84,12 @@ WaitEstimate EstimateWaits(const RequestFields& fields,
   }
   const double prefill = rates.prefill_tokens_per_second;
   WaitEstimate waits;
-  waits.start = {
-      std::max(AtRate(certainly_ahead, rates.starts_per_second),
-               AtRate(rows_of_others, prefill)),
-      std::max(AtRate(queued, rates.starts_per_second), AtRate(rows, prefill))};
+  waits.start = {std::max(AtRate(certainly_ahead, rates.starts_per_second),
+                          AtRate(rows_of_others, prefill)),
+                 std::max({AtRate(queued, rates.starts_per_second),
+                           AtRate(of_tenant, scheduler.StartsPerSecond(
+                                                 fields.tenant, now)),
+                           AtRate(rows, prefill)})};
   const double resumed = ResumedOfFirst(fields);
   const double own = static_cast<double>(fields.prompt_ids.size()) + resumed;
   // All of it but the last token may be in the cache.

@@ -89,9 +89,11 @@ Nanos FirstTokenBy(const Request& request, const SchedulerOptions& options,
 ExpectedWaits ExpectWaits(const Request& request, int64_t prefill_tokens,
                           const QueueLoad& queue, const Rates& rates) {
   ExpectedWaits waits;
-  waits.start = std::max(AtRate(queue.ahead, rates.starts_per_second),
-                         AtRate(static_cast<double>(queue.prefill_rows),
-                                rates.prefill_tokens_per_second));
+  // Its own tenant's rate knows of others that will come and go before it.
+  waits.start = std::max({AtRate(queue.ahead, rates.starts_per_second),
+                          AtRate(queue.own, queue.own_starts_per_second),
+                          AtRate(static_cast<double>(queue.prefill_rows),
+                                 rates.prefill_tokens_per_second)});
   waits.first_token = waits.start + AtRate(static_cast<double>(prefill_tokens),
                                            rates.prefill_tokens_per_second);
   const double more_tokens =
@@ -110,18 +112,18 @@ Nanos RetryDelay(int32_t queued_requests, const SchedulerOptions& options,
   return std::clamp(drain, least, std::max(least, kLongestRetryDelay));
 }
 
-int32_t MostAhead(const SchedulerOptions& options, const Rates& rates) {
+int32_t MostAhead(const SchedulerOptions& options, double starts_per_second) {
   int32_t timeout_ms = QueueRoom::kEndless;
   for (int32_t ms :
        {options.queue_timeout_ms, options.first_token_timeout_ms}) {
     if (ms > 0) timeout_ms = std::min(timeout_ms, ms);
   }
-  if (timeout_ms == QueueRoom::kEndless || rates.starts_per_second <= 0) {
+  if (timeout_ms == QueueRoom::kEndless || starts_per_second <= 0) {
     return QueueRoom::kEndless;
   }
   const double seconds =
       ToSeconds(Part(timeout_ms * kNanosPerMilli, kUsablePart));
-  return static_cast<int32_t>(std::min(seconds * rates.starts_per_second, 1e9));
+  return static_cast<int32_t>(std::min(seconds * starts_per_second, 1e9));
 }
 
 absl::Status CheckFits(const Request& request, const SchedulerModel& model) {

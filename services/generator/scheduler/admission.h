@@ -20,9 +20,12 @@ namespace sluice::generator {
 
 // What a newcomer finds.
 struct QueueLoad {
-  int32_t requests = 0;      // accepted, never scheduled
-  int64_t tokens = 0;        // their cost
-  int32_t ahead = 0;         // of these, the ones that certainly go before it
+  int32_t requests = 0;  // accepted, never scheduled
+  int64_t tokens = 0;    // their cost
+  int32_t ahead = 0;     // of these, the ones that certainly go before it
+  int32_t own = 0;       // of these, its own tenant's, of no later class
+  // At which its tenant's requests start while some wait; 0: not measured.
+  double own_starts_per_second = 0;
   int64_t prefill_rows = 0;  // that running sequences still have to run
 };
 
@@ -68,9 +71,9 @@ ExpectedWaits ExpectWaits(const Request& request, int64_t prefill_tokens,
 Nanos RetryDelay(int32_t queued_requests, const SchedulerOptions& options,
                  const Rates& rates);
 
-// Requests ahead of one that the operator's timeouts still let in; kEndless
-// without timeouts or measured rate.
-int32_t MostAhead(const SchedulerOptions& options, const Rates& rates);
+// Requests ahead of one that the operator's timeouts still let in, when so many
+// of them start a second; kEndless without timeouts or measured rate.
+int32_t MostAhead(const SchedulerOptions& options, double starts_per_second);
 
 // Errors: INVALID_ARGUMENT when prompt and output can never be in the pool at
 // once.

@@ -33,4 +33,12 @@ int32_t QueueShares::Ahead(const TenantLedger::Account* account,
   return ahead;
 }
 
+int32_t QueueShares::Own(const TenantLedger::Account* account,
+                         int32_t priority_class) const {
+  const auto own = tenants_.find(account);
+  if (own == tenants_.end()) return 0;
+  return std::accumulate(own->second.begin(),
+                         own->second.begin() + priority_class + 1, 0);
+}
+
 }  // namespace sluice::generator

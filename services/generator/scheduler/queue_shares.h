@@ -32,6 +32,10 @@ class QueueShares {
   int32_t Ahead(const TenantLedger::Account* account,
                 int32_t priority_class) const;
 
+  // That tenant's own, of the class and those before it.
+  int32_t Own(const TenantLedger::Account* account,
+              int32_t priority_class) const;
+
   // Tenants with queued requests: account to requests by class.
   const std::map<const TenantLedger::Account*, ByClass>& tenants() const {
     return tenants_;

@@ -29,7 +29,7 @@ Rates RateMeter::rates(Nanos now) const {
   return rates;
 }
 
-void RateMeter::Fading::Add(double events, Nanos elapsed, Nanos now) {
+void FadingRate::Add(double events, Nanos elapsed, Nanos now) {
   if (last_ != 0 && now - last_ > kForgetAfter) events_ = seconds_ = 0;
   const double seconds = ToSeconds(elapsed);
   const double kept = std::exp(-seconds / kFadeSeconds);
@@ -38,7 +38,7 @@ void RateMeter::Fading::Add(double events, Nanos elapsed, Nanos now) {
   last_ = now;
 }
 
-double RateMeter::Fading::PerSecond(Nanos now, double more_events) const {
+double FadingRate::PerSecond(Nanos now, double more_events) const {
   if (seconds_ < kLeastSeconds || now - last_ > kForgetAfter) return 0;
   return (events_ + more_events) / seconds_;
 }

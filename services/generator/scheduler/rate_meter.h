@@ -30,6 +30,19 @@ struct MeasuredStep {
 
 // Sums that fade: what was measured kFadeSeconds of measured time ago counts
 // e times less. Threads: engine thread only.
+class FadingRate {
+ public:
+  void Add(double events, Nanos elapsed, Nanos now);
+  // 0 when too little or nothing lately was measured.
+  double PerSecond(Nanos now, double more_events) const;
+
+ private:
+  double events_ = 0;
+  double seconds_ = 0;
+  Nanos last_ = 0;
+};
+
+// Threads: engine thread only.
 class RateMeter {
  public:
   void OnStep(const MeasuredStep& step, Nanos now);
@@ -37,21 +50,9 @@ class RateMeter {
   Rates rates(Nanos now) const;
 
  private:
-  class Fading {
-   public:
-    void Add(double events, Nanos elapsed, Nanos now);
-    // 0 when too little or nothing lately was measured.
-    double PerSecond(Nanos now, double more_events) const;
-
-   private:
-    double events_ = 0;
-    double seconds_ = 0;
-    Nanos last_ = 0;
-  };
-
-  Fading starts_;
-  Fading prefill_;
-  Fading decode_;
+  FadingRate starts_;
+  FadingRate prefill_;
+  FadingRate decode_;
 };
 
 }  // namespace sluice::generator

@@ -71,7 +71,7 @@ absl::Status Scheduler::Submit(Ticket ticket, Request request, Nanos now) {
 absl::Status Scheduler::CheckAdmission(const Request& request,
                                        Nanos now) const {
   RETURN_IF_ERROR(CheckFits(request, model_));
-  const QueueLoad load = LoadFor(request);
+  const QueueLoad load = LoadFor(request, now);
   const Rates rates = meter_.rates(now);
   const Nanos retry_delay = RetryDelay(load.requests, options_, rates);
   RETURN_IF_ERROR(CheckQueue(request, load, options_, retry_delay));
@@ -87,13 +87,16 @@ absl::Status Scheduler::CheckAdmission(const Request& request,
   return check(tokens - kv_.CountCached(request));
 }
 
-QueueLoad Scheduler::LoadFor(const Request& request) const {
+QueueLoad Scheduler::LoadFor(const Request& request, Nanos now) const {
   const QueueShares shares(requests_);
   QueueLoad load;
   load.requests = shares.requests();
   load.tokens = shares.tokens();
-  load.ahead = shares.Ahead(ledger_.Find(request.tenant()),
-                            static_cast<int32_t>(request.priority()));
+  const TenantLedger::Account* account = ledger_.Find(request.tenant());
+  const int32_t priority_class = static_cast<int32_t>(request.priority());
+  load.ahead = shares.Ahead(account, priority_class);
+  load.own = shares.Own(account, priority_class);
+  load.own_starts_per_second = StartsPerSecond(request.tenant(), now);
   for (const Sequence* sequence : running_) {
     if (sequence->request->paused) continue;
     load.prefill_rows += sequence->remaining() - 1;
@@ -109,10 +112,14 @@ QueueRoom Scheduler::Room(Nanos now) const {
   room.requests = shares.tokens() >= options_.max_queued_tokens
                       ? 0
                       : options_.max_queued_requests - shares.requests();
-  const int32_t most = MostAhead(options_, rates);
+  const int32_t most = MostAhead(options_, rates.starts_per_second);
   if (most == QueueRoom::kEndless) return room;
   const auto more = [&](const TenantLedger::Account* account, int32_t c) {
-    return std::max(0, most + 1 - shares.Ahead(account, c));
+    const int32_t in_turn = most - shares.Ahead(account, c);
+    if (account == nullptr) return std::max(0, in_turn + 1);
+    const int32_t own = MostAhead(options_, account->starts.PerSecond(now, 1)) -
+                        shares.Own(account, c);
+    return std::max(0, std::min(in_turn, own) + 1);
   };
   for (int32_t c = 0; c < kPriorityClasses; ++c) {
     room.others[c] = more(nullptr, c);
@@ -126,6 +133,11 @@ QueueRoom Scheduler::Room(Nanos now) const {
     }
   }
   return room;
+}
+
+double Scheduler::StartsPerSecond(const std::string& tenant, Nanos now) const {
+  const TenantLedger::Account* account = ledger_.Find(tenant);
+  return account == nullptr ? 0 : account->starts.PerSecond(now, 1);
 }
 
 void Scheduler::Abort(Ticket ticket, absl::Status status) {
@@ -154,6 +166,7 @@ const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   SLUICE_CHECK(planned_.empty(), "the last plan was committed or failed");
   step_ = PlannedStep{};
   measured_ = {};
+  measured_tenants_.clear();
   ExpireLate(now);
   AgeClasses(now);
   std::sort(
@@ -165,15 +178,30 @@ const PlannedStep& Scheduler::Plan(Nanos now, int32_t prefill_rows) {
   PlanPrefill(budget);
   AdmitWaiting(budget, now);
   DropOthers(waiting_, State::kWaiting);
-  measured_ = {.prefill_rows = step_.prefill_rows,
-               .decode_rows = step_.decode_rows,
-               .started_requests = measured_.started_requests,
-               .prefill_full = budget == 0,
-               .queue_waited = std::any_of(
-                   waiting_.begin(), waiting_.end(),
-                   [](const Sequence* s) { return !s->request->started; })};
+  PlanMeasurement(/*prefill_full=*/budget == 0);
   planned_at_ = now;
   return step_;
+}
+
+void Scheduler::PlanMeasurement(bool prefill_full) {
+  measured_.prefill_rows = step_.prefill_rows;
+  measured_.decode_rows = step_.decode_rows;
+  measured_.prefill_full = prefill_full;
+  for (const Sequence* sequence : waiting_) {
+    if (sequence->request->started) continue;
+    measured_.queue_waited = true;
+    measured_tenants_[sequence->request->account].waited = true;
+  }
+}
+
+void Scheduler::MeasureStep(Nanos now) {
+  measured_.elapsed = now - planned_at_;
+  meter_.OnStep(measured_, now);
+  if (measured_.elapsed <= 0) return;
+  for (const auto& [account, step] : measured_tenants_) {
+    if (!step.waited) continue;
+    account->starts.Add(step.started, measured_.elapsed, now);
+  }
 }
 
 void Scheduler::ExpireLate(Nanos now) {
@@ -381,8 +409,7 @@ StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
     }
   }
   planned_.clear();
-  measured_.elapsed = now - planned_at_;
-  meter_.OnStep(measured_, now);
+  MeasureStep(now);
   for (auto& [ticket, status] : failed) Abort(ticket, std::move(status));
   for (Ticket ticket : touched) FinishIfEnded(ticket);
   return outcome;
@@ -448,6 +475,7 @@ void Scheduler::MarkStarted(LiveRequest& request, Nanos now) {
   request.started = true;
   request.started_at = now;
   ++measured_.started_requests;
+  ++measured_tenants_[request.account].started;
   Emit(request, Started{.prompt_tokens = request.request.prompt_tokens(),
                         .cached_tokens = request.cached_tokens,
                         .params = request.request.params()});

@@ -114,6 +114,9 @@ class Scheduler {
   // What Submit would let in now, told to those who ask from other threads.
   QueueRoom Room(Nanos now) const;
   Rates rates(Nanos now) const { return meter_.rates(now); }
+  // At which a tenant's requests start while some of them wait; 0 where nothing
+  // was measured lately.
+  double StartsPerSecond(const std::string& tenant, Nanos now) const;
   BlockCounts block_counts() const { return kv_.pool().counts(); }
   // For the invariant checker: everything that is alive.
   const BlockPool& pool() const { return kv_.pool(); }
@@ -133,8 +136,14 @@ class Scheduler {
     bool wants_logits;
   };
 
+  // A tenant's part in the planned step.
+  struct TenantStep {
+    int32_t started = 0;
+    bool waited = false;
+  };
+
   absl::Status CheckAdmission(const Request& request, Nanos now) const;
-  QueueLoad LoadFor(const Request& request) const;
+  QueueLoad LoadFor(const Request& request, Nanos now) const;
   // Ends what its deadline or a timeout ends.
   void ExpireLate(Nanos now);
   void PlanDecode();
@@ -152,6 +161,8 @@ class Scheduler {
   bool GrowByPreempting(Sequence& sequence);
   void Preempt(Sequence& sequence);
   void AddRows(Sequence& sequence, int32_t rows);
+  void PlanMeasurement(bool prefill_full);
+  void MeasureStep(Nanos now);
   void CommitProgress(const PlannedRows& planned, StepOutcome& outcome);
   void CommitToken(Sequence& sequence, int32_t id, Nanos now,
                    StepOutcome& outcome);
@@ -175,6 +186,7 @@ class Scheduler {
   std::vector<TokenEvent> events_;
   RateMeter meter_;
   MeasuredStep measured_;  // the planned step, but for its end
+  std::map<TenantLedger::Account*, TenantStep> measured_tenants_;
   Nanos planned_at_ = 0;
   int64_t preemptions_ = 0;
   int64_t preempted_tokens_ = 0;

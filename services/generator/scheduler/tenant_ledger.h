@@ -7,6 +7,8 @@
 #include <map>
 #include <string>
 
+#include "services/generator/scheduler/rate_meter.h"
+
 namespace sluice::generator {
 
 // A tenant that was away owns no claim on the time it was away: when it comes
@@ -18,6 +20,7 @@ class TenantLedger {
   struct Account {
     int64_t served = 0;  // tokens; only comparable between accounts
     int32_t requests = 0;
+    FadingRate starts;  // of its requests, while some of them wait
   };
 
   // REQUIRES: max_idle >= 0.

@@ -203,6 +203,42 @@ TEST_F(TimeoutsTest, RoomToldIsTheRoomThereIs) {
   EXPECT_GT(scheduler_->Room(now_).others[1], 0);
 }
 
+TEST_F(TimeoutsTest, LoudTenantIsRefusedWhatItsOwnTurnsAreTooSlowFor) {
+  SchedulerOptions options = OneSlot();
+  options.queue_timeout_ms = 8000;
+  Start(options);
+  RequestFields loud = Fields(4, 5), calm = Fields(4, 5);
+  loud.tenant = "loud";
+  for (int i = 0; i < 12; ++i) Submit(loud).IgnoreError();
+  // Two starts a second, in turns with four that never have more than one in
+  // the queue: what they will send is in no queue yet.
+  for (int i = 0; i < 100; ++i) {
+    for (const char* tenant : {"a", "b", "c", "d"}) {
+      calm = Fields(4, 5);
+      calm.tenant = tenant;
+      bool waits = false;
+      for (const auto& [ticket, live] : scheduler_->requests()) {
+        waits = waits || live->request.tenant() == tenant;
+      }
+      if (!waits) EXPECT_TRUE(Submit(calm).ok()) << tenant;
+    }
+    loud.prompt_ids = Fields(4, 5).prompt_ids;
+    Submit(loud).IgnoreError();
+    Step();
+  }
+  int32_t queued = 0;
+  for (const auto& [ticket, live] : scheduler_->requests()) {
+    queued += !live->started && live->request.tenant() == "loud";
+  }
+  EXPECT_NEAR(scheduler_->rates(now_).starts_per_second, 2, 0.3);
+  EXPECT_NEAR(scheduler_->StartsPerSecond("loud", now_), 0.4, 0.3);
+  EXPECT_EQ(scheduler_->Room(now_).tenants.at({"loud", 1}), 0);
+  EXPECT_EQ(ReasonOf(Submit(loud)), std::string(kReasonDeadlineUnmeetable));
+  EXPECT_GE(queued, 1);
+  EXPECT_LE(queued, 5);
+  EXPECT_GT(scheduler_->Room(now_).tenants.at({"a", 1}), 0);
+}
+
 TEST_F(TimeoutsTest, PromptTooLongForTheMeasuredPrefillIsRefusedUnlessCached) {
   SchedulerOptions options;
   Start(options);
