@@ -13,6 +13,7 @@
 #include "common/base/utf8.h"
 #include "common/modelfiles/sentencepiece.h"
 #include "common/vocabulary/merges_file.h"
+#include "common/vocabulary/template_json.h"
 
 namespace sluice {
 namespace {
@@ -99,35 +100,32 @@ std::string AddedTokens(const Tokens& tokens) {
 absl::StatusOr<std::string> PostProcessor(const GgufFile& file,
                                           const Tokens& tokens,
                                           bool bos_by_default) {
-  std::string before;
-  std::string after;
-  std::string specials;
-  const auto add = [&](std::string_view which, bool otherwise,
-                       std::string& out) -> absl::Status {
-    const std::string prefix = absl::StrCat(
-        "tokenizer.ggml.", absl::string_view(which.data(), which.size()));
-    const std::string flag =
-        absl::StrCat("tokenizer.ggml.add_",
-                     absl::string_view(which.data(), which.size()), "_token");
-    ASSIGN_OR_RETURN(bool wanted, file.GetBoolOr(flag, otherwise));
+  TemplateParts before;
+  TemplateParts after;
+  const auto add = [&](const std::string& which, bool otherwise,
+                       TemplateParts& parts) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        bool wanted,
+        file.GetBoolOr("tokenizer.ggml.add_" + which + "_token", otherwise));
     if (!wanted) return absl::OkStatus();
-    ASSIGN_OR_RETURN(int64_t id, file.GetInt(prefix + "_token_id"));
+    const std::string key = "tokenizer.ggml." + which + "_token_id";
+    ASSIGN_OR_RETURN(int64_t id, file.GetInt(key));
     if (id < 0 || id >= static_cast<int64_t>(tokens.texts.size())) {
-      return Error(absl::StrCat(prefix, "_token_id: out of range, got ", id));
+      return Error(absl::StrCat(key, ": out of range, got ", id));
     }
-    out = absl::StrCat(R"({"SpecialToken":{"id":"t)", id, "\"}}");
-    absl::StrAppend(&specials, specials.empty() ? "" : ",", "\"t", id,
-                    "\":{\"ids\":[", id, "]}");
+    parts.push_back(static_cast<size_t>(id));
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(add("bos", bos_by_default, before));
   RETURN_IF_ERROR(add("eos", false, after));
-  if (before == after) after.clear();  // both absent, or the same token
-  return absl::StrCat(
-      R"("post_processor":{"type":"TemplateProcessing","single":[)", before,
-      before.empty() ? "" : ",", R"({"Sequence":{"id":"A"}})",
-      after.empty() ? "" : ",", after, "],\"special_tokens\":{", specials,
-      "}}");
+  TemplateParts single = before;
+  single.push_back('A');
+  single.insert(single.end(), after.begin(), after.end());
+  TemplateParts pair = single;
+  pair.insert(pair.end(), before.begin(), before.end());
+  pair.push_back('B');
+  pair.insert(pair.end(), after.begin(), after.end());
+  return TemplateJson(single, pair);
 }
 
 absl::StatusOr<std::string_view> RulesOf(const GgufFile& file) {

@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/json_quote.h"
 #include "common/base/status_macros.h"
 #include "common/base/utf8.h"
 #include "common/modelfiles/directory.h"
+#include "common/vocabulary/added_tokens_config.h"
 
 namespace sluice {
 namespace {
@@ -91,36 +91,6 @@ absl::StatusOr<std::string> MergesJson(std::string_view text) {
   return out + "]";
 }
 
-// added_tokens_decoder, by ascending id.
-absl::StatusOr<std::string> AddedTokensJson(const JsonValue& config) {
-  std::optional<JsonValue> table = config.Find("added_tokens_decoder");
-  if (!table.has_value()) return "[]";
-  std::vector<std::pair<int64_t, std::string>> tokens;
-  RETURN_IF_ERROR(table->ForEachMember(
-      [&](std::string_view key, const JsonValue& token) -> absl::Status {
-        int64_t id = 0;
-        if (!absl::SimpleAtoi(absl::string_view(key.data(), key.size()), &id)) {
-          return token.Error("its key must be an id");
-        }
-        ASSIGN_OR_RETURN(std::string_view content, token.GetString("content"));
-        std::string made =
-            absl::StrCat("{\"id\":", id, ",\"content\":", JsonQuote(content));
-        for (const char* flag :
-             {"special", "normalized", "lstrip", "rstrip", "single_word"}) {
-          ASSIGN_OR_RETURN(bool value, token.GetBoolOr(flag, false));
-          absl::StrAppend(&made, ",\"", flag, "\":", value ? "true" : "false");
-        }
-        tokens.emplace_back(id, made + "}");
-        return absl::OkStatus();
-      }));
-  std::sort(tokens.begin(), tokens.end());
-  std::string out = "[";
-  for (const auto& [id, made] : tokens) {
-    absl::StrAppend(&out, out.size() > 1 ? "," : "", made);
-  }
-  return out + "]";
-}
-
 absl::StatusOr<std::string_view> RulesOf(const JsonValue& config) {
   ASSIGN_OR_RETURN(std::string_view name,
                    config.GetStringOr("tokenizer_class", "GPT2Tokenizer"));
@@ -142,18 +112,10 @@ std::string_view ByteLevelRules(std::string_view family) {
   return {};
 }
 
-absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory) {
-  ASSIGN_OR_RETURN(std::string vocab,
-                   ReadWholeFile(directory + "/vocab.json", kMaxFileBytes));
-  ASSIGN_OR_RETURN(std::string text,
-                   ReadWholeFile(directory + "/merges.txt", kMaxFileBytes));
-  ASSIGN_OR_RETURN(std::string merges, MergesJson(text));
-  std::error_code error;
-  std::string config_text = "{}";
-  const std::string config_path = directory + "/tokenizer_config.json";
-  if (std::filesystem::exists(config_path, error)) {
-    ASSIGN_OR_RETURN(config_text, ReadWholeFile(config_path, kMaxFileBytes));
-  }
+absl::StatusOr<JsonDocument> TokenizerOfMergesFiles(
+    const std::string& vocab, std::string_view merges_text,
+    std::string_view config_text) {
+  ASSIGN_OR_RETURN(std::string merges, MergesJson(merges_text));
   ASSIGN_OR_RETURN(
       JsonDocument config,
       JsonDocument::Parse(config_text, "tokenizer_config.json", JsonLimits{}));
@@ -161,7 +123,7 @@ absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory) {
   RETURN_IF_ERROR(
       JsonDocument::Parse(vocab, "vocab.json", JsonLimits{}).status());
   ASSIGN_OR_RETURN(std::string_view rules, RulesOf(config.root()));
-  ASSIGN_OR_RETURN(std::string added, AddedTokensJson(config.root()));
+  ASSIGN_OR_RETURN(std::string added, AddedTokensOfConfig(config.root()));
   return JsonDocument::Parse(
       absl::StrCat("{\"added_tokens\":", added, ",",
                    absl::string_view(rules.data(), rules.size()),
@@ -169,6 +131,20 @@ absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory) {
                    R"("vocab":)",
                    vocab, ",\"merges\":", merges, "}}"),
       "vocab.json", JsonLimits{});
+}
+
+absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory) {
+  ASSIGN_OR_RETURN(std::string vocab,
+                   ReadWholeFile(directory + "/vocab.json", kMaxFileBytes));
+  ASSIGN_OR_RETURN(std::string merges,
+                   ReadWholeFile(directory + "/merges.txt", kMaxFileBytes));
+  std::error_code error;
+  std::string config = "{}";
+  const std::string config_path = directory + "/tokenizer_config.json";
+  if (std::filesystem::exists(config_path, error)) {
+    ASSIGN_OR_RETURN(config, ReadWholeFile(config_path, kMaxFileBytes));
+  }
+  return TokenizerOfMergesFiles(vocab, merges, config);
 }
 
 }  // namespace sluice

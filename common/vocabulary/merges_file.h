@@ -16,6 +16,11 @@ namespace sluice {
 // known.
 absl::StatusOr<JsonDocument> ReadMergesFiles(const std::string& directory);
 
+// The same from what the files hold; "{}" without a tokenizer_config.json.
+absl::StatusOr<JsonDocument> TokenizerOfMergesFiles(
+    const std::string& vocab, std::string_view merges_text,
+    std::string_view config_text);
+
 // The normalizer and pre-tokenizer, as members of a tokenizer.json, of a named
 // family of byte-level vocabularies ("gpt2", "qwen2", "llama3", "falcon",
 // "deepseek-llm", "deepseek-coder", "deepseek-v3", "youtu"); empty for an

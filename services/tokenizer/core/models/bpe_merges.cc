@@ -1,23 +1,16 @@
 #include "services/tokenizer/core/models/bpe_merges.h"
 
 #include <limits>
-#include <queue>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "services/tokenizer/core/models/rank_heap.h"
 
 namespace sluice::tokenizer {
 namespace {
 
 constexpr size_t kFewTokens = 40;
-constexpr uint32_t kNoRank = std::numeric_limits<uint32_t>::max();
-
-uint64_t PairKey(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 |
-         static_cast<uint32_t>(right);
-}
 
 struct MergeParts {
   std::string_view left;
@@ -64,10 +57,9 @@ absl::StatusOr<int32_t> IdOf(const JsonValue& merge, const TokenTable& table,
 absl::StatusOr<BpeMerges> BpeMerges::FromJson(const JsonValue& model,
                                               const TokenTable& table,
                                               std::string_view prefix) {
-  BpeMerges made;
   ASSIGN_OR_RETURN(JsonValue list, model.Get("merges"));
   ASSIGN_OR_RETURN(size_t count, list.Size());
-  made.merges_.reserve(count);
+  BpeMerges made(count);
   uint32_t rank = 0;
   std::string result;
   RETURN_IF_ERROR(
@@ -80,15 +72,10 @@ absl::StatusOr<BpeMerges> BpeMerges::FromJson(const JsonValue& model,
         }
         result.assign(parts.left).append(parts.right.substr(prefix.size()));
         ASSIGN_OR_RETURN(int32_t id, IdOf(value, table, result));
-        made.merges_[PairKey(left, right)] = Merge{rank++, id};
+        made.merges_.Insert(left, right, {rank++, id});
         return absl::OkStatus();
       }));
   return made;
-}
-
-const BpeMerges::Merge* BpeMerges::Find(int32_t left, int32_t right) const {
-  auto found = merges_.find(PairKey(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
 }
 
 void BpeMerges::Apply(size_t first, std::vector<ModelToken>& tokens) const {
@@ -105,8 +92,7 @@ void BpeMerges::MergeFew(size_t first, std::vector<ModelToken>& tokens) const {
   ModelToken* const at = tokens.data() + first;
   Merge pairs[kFewTokens];  // pairs[i] joins at[i] and at[i + 1]
   const auto look = [&](size_t i) {
-    const Merge* merge = Find(at[i].id, at[i + 1].id);
-    pairs[i] = merge != nullptr ? *merge : Merge{kNoRank, 0};
+    pairs[i] = merges_.Find(at[i].id, at[i + 1].id);
   };
   for (size_t i = 0; i + 1 < count; ++i) look(i);
   while (count > 1) {
@@ -114,7 +100,7 @@ void BpeMerges::MergeFew(size_t first, std::vector<ModelToken>& tokens) const {
     for (size_t i = 1; i + 1 < count; ++i) {
       if (pairs[i].rank < pairs[best].rank) best = i;
     }
-    if (pairs[best].rank == kNoRank) break;
+    if (pairs[best].rank == Merge::kNoRank) break;
     at[best] = {pairs[best].id, at[best].begin, at[best + 1].end};
     --count;
     for (size_t i = best + 1; i < count; ++i) {
@@ -127,30 +113,29 @@ void BpeMerges::MergeFew(size_t first, std::vector<ModelToken>& tokens) const {
   tokens.resize(first + count);
 }
 
-// A linked list of tokens and a heap of the pairs that could be merged; an
-// entry whose tokens have changed since is skipped.
+// A linked list of tokens and a heap of the pairs that could be merged, lowest
+// rank first, leftmost of equals; an entry whose pair has another rank since is
+// skipped.
 class BpeMerges::Merger {
  public:
-  Merger(const BpeMerges& merges, ModelToken* tokens, uint32_t count)
-      : merges_(merges), tokens_(tokens), links_(count) {
-    for (uint32_t i = 0; i < count; ++i) {
-      links_[i] = {i == 0 ? kNone : i - 1, i + 1 == count ? kNone : i + 1};
-    }
-    for (uint32_t i = 0; i + 1 < count; ++i) Offer(i);
-  }
+  Merger(const MergeTable& merges, ModelToken* tokens, uint32_t count)
+      : merges_(merges),
+        tokens_(tokens),
+        nodes_(count),
+        heap_(FirstEntries(count)) {}
 
   void Run() {
     while (!heap_.empty()) {
-      const Candidate top = heap_.top();
-      heap_.pop();
-      if (IsCurrent(top)) Apply(top);
+      const uint64_t top = heap_.Pop();
+      const auto at = static_cast<uint32_t>(top);
+      if (nodes_[at].merge.rank == top >> 32) Join(at);
     }
   }
 
   // Moves what is left together; returns how many.
   size_t Compact() {
     size_t kept = 0;
-    for (uint32_t i = 0; i != kNone; i = links_[i].next) {
+    for (uint32_t i = 0; i != kNone; i = nodes_[i].next) {
       tokens_[kept++] = tokens_[i];
     }
     return kept;
@@ -158,59 +143,60 @@ class BpeMerges::Merger {
 
  private:
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
-  struct Link {
+  struct Node {
     uint32_t previous;
     uint32_t next;
+    Merge merge;  // with the next token
   };
-  struct Candidate {
-    uint32_t rank;
-    uint32_t at;
-    int32_t left;
-    int32_t right;
-    int32_t id;
-    bool operator<(const Candidate& other) const {  // the heap's top is least
-      return rank != other.rank ? rank > other.rank : at > other.at;
+
+  uint64_t Entry(uint32_t at) const {
+    return static_cast<uint64_t>(nodes_[at].merge.rank) << 32 | at;
+  }
+
+  void Look(uint32_t at) {
+    const uint32_t next = nodes_[at].next;
+    nodes_[at].merge = next == kNone
+                           ? Merge{}
+                           : merges_.Find(tokens_[at].id, tokens_[next].id);
+  }
+
+  // Links the tokens to their neighbours.
+  std::vector<uint64_t> FirstEntries(uint32_t count) {
+    std::vector<uint64_t> entries;
+    entries.reserve(count);
+    for (uint32_t i = 0; i < count; ++i) {
+      nodes_[i].previous = i == 0 ? kNone : i - 1;
+      nodes_[i].next = i + 1 == count ? kNone : i + 1;
+      Look(i);
+      if (nodes_[i].merge.rank != Merge::kNoRank) entries.push_back(Entry(i));
     }
-  };
+    return entries;
+  }
 
   void Offer(uint32_t at) {
-    const uint32_t next = links_[at].next;
-    if (next == kNone) return;
-    const int32_t left = tokens_[at].id;
-    const int32_t right = tokens_[next].id;
-    const Merge* merge = merges_.Find(left, right);
-    if (merge != nullptr) {
-      heap_.push({merge->rank, at, left, right, merge->id});
-    }
+    Look(at);
+    if (nodes_[at].merge.rank != Merge::kNoRank) heap_.Push(Entry(at));
   }
 
-  bool IsCurrent(const Candidate& candidate) const {
-    const uint32_t next = links_[candidate.at].next;
-    return tokens_[candidate.at].id == candidate.left && next != kNone &&
-           tokens_[next].id == candidate.right;
-  }
-
-  void Apply(const Candidate& candidate) {
-    const uint32_t at = candidate.at;
-    const uint32_t gone = links_[at].next;
-    tokens_[at] = {candidate.id, tokens_[at].begin, tokens_[gone].end};
-    tokens_[gone].id = -1;
-    const uint32_t after = links_[gone].next;
-    links_[at].next = after;
-    links_[gone].next = kNone;
-    if (after != kNone) links_[after].previous = at;
-    if (links_[at].previous != kNone) Offer(links_[at].previous);
+  void Join(uint32_t at) {
+    const uint32_t gone = nodes_[at].next;
+    tokens_[at] = {nodes_[at].merge.id, tokens_[at].begin, tokens_[gone].end};
+    nodes_[gone].merge = {};
+    const uint32_t after = nodes_[gone].next;
+    nodes_[at].next = after;
+    if (after != kNone) nodes_[after].previous = at;
+    if (nodes_[at].previous != kNone) Offer(nodes_[at].previous);
     Offer(at);
   }
 
-  const BpeMerges& merges_;
+  const MergeTable& merges_;
   ModelToken* tokens_;
-  std::vector<Link> links_;
-  std::priority_queue<Candidate> heap_;
+  std::vector<Node> nodes_;
+  RankHeap heap_;  // rank, then place
 };
 
 void BpeMerges::MergeMany(size_t first, std::vector<ModelToken>& tokens) const {
-  Merger merger(*this, tokens.data() + first,
+  Merger merger(merges_, tokens.data() + first,
                 static_cast<uint32_t>(tokens.size() - first));
   merger.Run();
   tokens.resize(first + merger.Compact());

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "common/modelfiles/json.h"
 #include "common/vocabulary/token_table.h"
+#include "services/tokenizer/core/models/merge_table.h"
 #include "services/tokenizer/core/models/model.h"
 
 namespace sluice::tokenizer {
@@ -30,18 +30,14 @@ class BpeMerges {
   void Apply(size_t first, std::vector<ModelToken>& tokens) const;
 
  private:
-  struct Merge {
-    uint32_t rank;
-    int32_t id;
-  };
   class Merger;
 
-  const Merge* Find(int32_t left, int32_t right) const;
+  explicit BpeMerges(size_t count) : merges_(count) {}
   // Quadratic but quick when there are few; n log n.
   void MergeFew(size_t first, std::vector<ModelToken>& tokens) const;
   void MergeMany(size_t first, std::vector<ModelToken>& tokens) const;
 
-  absl::flat_hash_map<uint64_t, Merge> merges_;
+  MergeTable merges_;
 };
 
 }  // namespace sluice::tokenizer
