@@ -4,8 +4,18 @@
 #   reference.sh --check   fails when they are stale
 set -eu
 cd "$(dirname "$0")/../.."
-bin=build/release/bin
-[ -x build/dev/bin/sluice-gateway ] && bin=build/dev/bin
+# The binaries of $SLUICE_BIN, or of the dev or release build.
+bin="${SLUICE_BIN:-build/release/bin}"
+[ -n "${SLUICE_BIN:-}" ] || [ ! -x build/dev/bin/sluice-gateway ] ||
+  bin=build/dev/bin
+for service in gateway tokenizer generator; do
+  newer="$(find "services/$service" -name 'config.*' \
+    -newer "$bin/sluice-$service" -print -quit)"
+  [ -z "$newer" ] || {
+    echo "$bin/sluice-$service: older than $newer, build first (./dev build dev)"
+    exit 1
+  }
+done
 out="$(mktemp -d)"
 trap 'rm -rf "$out"' EXIT
 
