@@ -2,6 +2,8 @@
 // line on stdin, one JSON answer a line on stdout. The expected answers stay
 // on the other side.
 
+#include <time.h>
+
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -46,6 +48,32 @@ std::string IdList(const std::vector<int32_t>& ids) {
   return absl::StrCat("[", absl::StrJoin(ids, ","), "]");
 }
 
+absl::StatusOr<std::vector<std::string_view>> Strings(const JsonValue& list) {
+  std::vector<std::string_view> all;
+  RETURN_IF_ERROR(
+      list.ForEachElement([&](const JsonValue& value) -> absl::Status {
+        ASSIGN_OR_RETURN(std::string_view text, value.AsString());
+        all.push_back(text);
+        return absl::OkStatus();
+      }));
+  return all;
+}
+
+// Processor time of this process, which others on the machine do not stretch.
+class Stopwatch {
+ public:
+  double Seconds() const { return Now() - began_; }
+
+ private:
+  static double Now() {
+    timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) +
+           static_cast<double>(now.tv_nsec) * 1e-9;
+  }
+  double began_ = Now();
+};
+
 // Threads: one.
 class Driver {
  public:
@@ -62,6 +90,8 @@ class Driver {
     if (op == "pair") return Pair(request);
     if (op == "decode") return Decode(request);
     if (op == "stream") return Stream(request);
+    if (op == "time_encode") return TimeEncode(request);
+    if (op == "time_stream") return TimeStream(request);
     return absl::InvalidArgumentError("unknown op");
   }
 
@@ -167,6 +197,40 @@ class Driver {
     const std::string rest = decoder.Finish();
     return absl::StrCat("{\"pieces\":", QuotedList(pieces),
                         ",\"rest\":", JsonQuote(rest), "}");
+  }
+
+  // Ids alone, of one text after the other; and how long that took.
+  Answer TimeEncode(const JsonValue& request) const {
+    ASSIGN_OR_RETURN(JsonValue list, request.Get("texts"));
+    ASSIGN_OR_RETURN(std::vector<std::string_view> texts, Strings(list));
+    const EncodeOptions options{.add_special_tokens = false};
+    std::vector<std::vector<int32_t>> all;
+    all.reserve(texts.size());
+    const Stopwatch watch;
+    for (std::string_view text : texts) {
+      ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                       tokenizer_->Encode(text, options));
+      all.push_back(std::move(ids));
+    }
+    const double seconds = watch.Seconds();
+    std::string out = absl::StrCat("{\"seconds\":", seconds, ",\"ids\":[");
+    for (const std::vector<int32_t>& ids : all) {
+      absl::StrAppend(&out, &ids == &all.front() ? "" : ",", IdList(ids));
+    }
+    return out + "]}";
+  }
+
+  // One stream, token by token; and how long that took.
+  Answer TimeStream(const JsonValue& request) const {
+    ASSIGN_OR_RETURN(std::vector<int32_t> ids, Ids(request));
+    StreamDecoder decoder(tokenizer_->vocabulary(), /*skip_special=*/true);
+    std::string text;
+    const Stopwatch watch;
+    for (int32_t id : ids) text += decoder.Push({id});
+    text += decoder.Finish();
+    const double seconds = watch.Seconds();
+    return absl::StrCat("{\"seconds\":", seconds, ",\"text\":", JsonQuote(text),
+                        "}");
   }
 
   std::unique_ptr<Tokenizer> tokenizer_;
