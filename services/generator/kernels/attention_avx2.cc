@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "services/generator/kernels/attention.h"
+#include "services/generator/kernels/attention_lanes_avx2.h"
 
 namespace sluice::generator::kernels {
 namespace {
@@ -16,78 +17,23 @@ constexpr int kGroups = kAttentionTile / kKeyGroup;
 // units of 16 values at a time.
 constexpr int UnitsFor(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
-// Sixteen lanes in two registers.
-struct Wide {
-  __m256 low, high;
-};
+// Rows of vectors stand a line apart from a power of two: they do not compete
+// for the same lines of a cache.
+constexpr int32_t kApart = 16;
+using Rows = float[kVectors][kMaxAttentionHeadDim + kApart];
 
-inline Wide Load16(const float* from) {
-  return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
-}
-inline Wide Load16(const uint16_t* from) {
-  const __m256i bits =
-      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  const __m256i low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(bits));
-  const __m256i high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(bits, 1));
-  return {_mm256_castsi256_ps(_mm256_slli_epi32(low, 16)),
-          _mm256_castsi256_ps(_mm256_slli_epi32(high, 16))};
-}
-inline void Store16(float* to, const Wide& v) {
-  _mm256_storeu_ps(to, v.low);
-  _mm256_storeu_ps(to + 8, v.high);
-}
-inline Wide Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
-inline Wide MulAdd(__m256 a, const Wide& b, const Wide& c) {
-  return {_mm256_fmadd_ps(a, b.low, c.low), _mm256_fmadd_ps(a, b.high, c.high)};
-}
-inline Wide Mul(const Wide& a, __m256 b) {
-  return {_mm256_mul_ps(a.low, b), _mm256_mul_ps(a.high, b)};
-}
-
-inline Wide Load16(const int8_t* from) {
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-          _mm256_cvtepi32_ps(
-              _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
-}
-
-// The operations of ExpScalar, in its order.
-inline __m256 Exp(__m256 x) {
-  x = _mm256_max_ps(_mm256_set1_ps(-87.0f), x);
-  x = _mm256_min_ps(_mm256_set1_ps(88.0f), x);
-  const __m256 round = _mm256_set1_ps(12582912.0f);
-  const __m256 shifted = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), round);
-  const __m256 n = _mm256_sub_ps(shifted, round);
-  __m256 r = _mm256_fmadd_ps(n, _mm256_set1_ps(-0.693145752f), x);
-  r = _mm256_fmadd_ps(n, _mm256_set1_ps(-1.42860677e-6f), r);
-  __m256 p = _mm256_set1_ps(1.98412698e-4f);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.38888889e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.33333333e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.16666667e-2f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.66666667e-1f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
-  return _mm256_castsi256_ps(
-      _mm256_add_epi32(_mm256_castps_si256(p), exponent));
-}
-
-// Lanes by halving.
-inline float SumLanes(const Wide& v) {
-  const __m256 a = _mm256_add_ps(v.low, v.high);
-  __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-  b = _mm_add_ps(b, _mm_movehl_ps(b, b));
-  return _mm_cvtss_f32(_mm_add_ss(b, _mm_shuffle_ps(b, b, 1)));
-}
-
-// The online softmax of up to kVectors query vectors.
-struct State {
-  alignas(64) float q[kVectors][kMaxAttentionHeadDim];
-  alignas(64) float values[kVectors][kMaxAttentionHeadDim];
-  alignas(64) float weights[kVectors][kAttentionTile];
+// The online softmax of up to kVectors query vectors over some positions.
+struct Softened {
+  alignas(64) Rows values;
   float max[kVectors];
   float sum[kVectors];
+};
+
+struct State {
+  alignas(64) Rows q;
+  alignas(64) float weights[kVectors][kAttentionTile];
+  Softened part;
+  Softened total;
   int32_t length[kVectors];  // positions the vector sees
 };
 
@@ -156,6 +102,34 @@ void ScoreGroups(const TileView<Element>& tile, int32_t group_begin,
   }
 }
 
+template <int kRows, int kCount>
+void ScoreGroups(const TileView<uint16_t>& tile, int32_t group_begin,
+                 int32_t head_dim, State& state) {
+  Wide sums[kRows][kCount];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) sums[r][g] = Zero();
+  }
+  for (int32_t d = 0; d < head_dim; d += 2) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) {
+      const Pairs keys = LoadPairs(tile.keys[group_begin + g] + d * kKeyGroup);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][g] = MulAddPairs(&state.q[r][d], keys, sums[r][g]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) {
+      Store16(&state.weights[r][(group_begin + g) * kKeyGroup], sums[r][g]);
+    }
+  }
+}
+
 template <int kRows, typename Element>
 void Score(const TileView<Element>& tile, int32_t head_dim, State& state) {
   constexpr int kAtOnce = UnitsFor(kRows);
@@ -172,7 +146,7 @@ void Score(const TileView<Element>& tile, int32_t head_dim, State& state) {
 // values so far are to be multiplied.
 float Softmax(int r, int32_t count, State& state) {
   float* scores = state.weights[r];
-  float max = state.max[r];
+  float max = state.part.max[r];
   for (int32_t i = 0; i < count; ++i) max = scores[i] > max ? scores[i] : max;
   // A weight of zero adds nothing to its lane.
   const int32_t padded = (count + kLanes - 1) / kLanes * kLanes;
@@ -189,16 +163,16 @@ float Softmax(int r, int32_t count, State& state) {
     lanes.high = _mm256_add_ps(lanes.high, weight.high);
   }
   const float rescale =
-      _mm256_cvtss_f32(Exp(_mm256_set1_ps(state.max[r] - max)));
-  state.sum[r] =
-      _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(state.sum[r]), _mm_set_ss(rescale),
-                                 _mm_set_ss(SumLanes(lanes))));
-  state.max[r] = max;
+      _mm256_cvtss_f32(Exp(_mm256_set1_ps(state.part.max[r] - max)));
+  state.part.sum[r] = _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(state.part.sum[r]),
+                                                 _mm_set_ss(rescale),
+                                                 _mm_set_ss(SumLanes(lanes))));
+  state.part.max[r] = max;
   return rescale;
 }
 
-// values[r] = values[r] * rescale + weights . V over kCount registers from
-// dimension d; `shared` positions for all vectors, then each its own rest.
+// part.values[r] = part.values[r] * rescale + weights . V over kCount registers
+// from dimension d; `shared` positions for all vectors, then each its own rest.
 template <int kRows, int kCount, typename Element>
 void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
                const float* rescale, const int32_t* counts, State& state) {
@@ -207,8 +181,8 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) {
-      sums[r][u] =
-          Mul(Load16(&state.values[r][d + 16 * u]), _mm256_set1_ps(rescale[r]));
+      sums[r][u] = Mul(Load16(&state.part.values[r][d + 16 * u]),
+                       _mm256_set1_ps(rescale[r]));
     }
   }
   int32_t shared = counts[0];
@@ -243,7 +217,56 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
     }
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) {
-      Store16(&state.values[r][d + 16 * u], sums[r][u]);
+      Store16(&state.part.values[r][d + 16 * u], sums[r][u]);
+    }
+  }
+}
+
+// The same over pairs of positions.
+template <int kRows, int kCount>
+void AddValues(const TileView<uint16_t>& tile, int64_t stride, int32_t d,
+               const float* rescale, const int32_t* counts, State& state) {
+  Wide sums[kRows][kCount];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      sums[r][u] = Mul(Load16(&state.part.values[r][d + 16 * u]),
+                       _mm256_set1_ps(rescale[r]));
+    }
+  }
+  int32_t shared = counts[0];
+  for (int r = 1; r < kRows; ++r) {
+    shared = counts[r] < shared ? counts[r] : shared;
+  }
+  shared = shared / 2 * 2;
+  const auto pair_at = [&](int32_t t) {
+    return tile.values[t / kKeyGroup] + (t % kKeyGroup) * stride + 2 * d;
+  };
+  for (int32_t t = 0; t < shared; t += 2) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      const Pairs v = LoadPairs(pair_at(t) + 32 * u);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        sums[r][u] = MulAddPairs(&state.weights[r][t], v, sums[r][u]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+    for (int32_t t = shared; t < counts[r]; t += 2) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kCount; ++u) {
+        Pairs v = LoadPairs(pair_at(t) + 32 * u);
+        // Past the own position there may be anything; its weight is zero.
+        if (t + 1 == counts[r]) v.odd = Zero();
+        sums[r][u] = MulAddPairs(&state.weights[r][t], v, sums[r][u]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      Store16(&state.part.values[r][d + 16 * u], sums[r][u]);
     }
   }
 }
@@ -263,9 +286,9 @@ void Rescale(const float* const* scales, int32_t groups, State& state) {
 }
 
 template <int kRows, typename Element>
-void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
+void AttendTile(const KvHeadView& kv, int32_t begin, int32_t end,
                 State& state) {
-  const int32_t left = longest - begin;
+  const int32_t left = end - begin;
   const TileView<Element> tile = ViewTile<Element>(
       kv, begin, left < kAttentionTile ? left : kAttentionTile);
   Score<kRows>(tile, kv.layout.head_dim, state);
@@ -278,6 +301,7 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
     const int32_t seen = state.length[r] - begin;
     counts[r] = seen < 0 ? 0 : (seen < kAttentionTile ? seen : kAttentionTile);
     rescale[r] = counts[r] == 0 ? 1.0f : Softmax(r, counts[r], state);
+    if (sizeof(Element) == 2) RoundAll(counts[r], state.weights[r]);
   }
   if (sizeof(Element) == 1) {
     Rescale<kRows>(tile.value_scales, tile.groups, state);
@@ -293,53 +317,172 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
   }
 }
 
-// Length of vector v: the positions up to its own.
-inline int32_t LengthOf(const AttentionCall& call, int32_t v) {
-  return call.first_position + v / call.group + 1;
+// Where vector v begins in the queries or, with their stride, the outputs.
+inline int64_t OffsetOf(const AttentionCall& call, int32_t v, int64_t stride) {
+  return v / call.group * stride +
+         static_cast<int64_t>(v % call.group) * call.kv.layout.head_dim;
+}
+
+template <int kRows, typename Element>
+void Take(const AttentionCall& call, int32_t v, State& state) {
+  const int32_t head_dim = call.kv.layout.head_dim;
+  for (int r = 0; r < kRows; ++r) {
+    const float* q = call.q + OffsetOf(call, v + r, call.q_stride);
+    for (int32_t d = 0; d < head_dim; ++d) state.q[r][d] = q[d] * call.scale;
+    state.length[r] = call.first_position + (v + r) / call.group + 1;
+    if (sizeof(Element) == 2) RoundAll(head_dim, state.q[r]);
+  }
+}
+
+// The positions of a part from its `begin`.
+template <int kRows, typename Element>
+void AttendPart(const KvHeadView& kv, int32_t begin, State& state) {
+  for (int r = 0; r < kRows; ++r) {
+    for (int64_t d = 0; d < kv.layout.value_stride(); d += 16) {
+      Store16(&state.part.values[r][d], Zero());
+    }
+    state.part.max[r] = -__builtin_inff();
+    state.part.sum[r] = 0.0f;
+  }
+  const int32_t longest = state.length[kRows - 1];
+  const int32_t end =
+      longest - begin < kAttentionPart ? longest : begin + kAttentionPart;
+  for (; begin < end; begin += kAttentionTile) {
+    AttendTile<kRows, Element>(kv, begin, end, state);
+  }
+}
+
+// A part as it is and as it may be stored.
+struct PartView {
+  const float* values;
+  float max, sum;
+};
+
+// `part` joins total r.
+void Join(int r, const PartView& part, int64_t stride, Softened& total) {
+  const float max = part.max > total.max[r] ? part.max : total.max[r];
+  const __m256 of_total = Exp(_mm256_set1_ps(total.max[r] - max));
+  const __m256 of_part = Exp(_mm256_set1_ps(part.max - max));
+  total.sum[r] = _mm_cvtss_f32(
+      _mm_fmadd_ss(_mm_set_ss(part.sum), _mm256_castps256_ps128(of_part),
+                   _mm_set_ss(total.sum[r] * _mm256_cvtss_f32(of_total))));
+  total.max[r] = max;
+  for (int64_t d = 0; d < stride; d += 16) {
+    float* to = &total.values[r][d];
+    Store16(to, MulAdd(of_part, Load16(part.values + d),
+                       Mul(Load16(to), of_total)));
+  }
+}
+
+// `part` is total r so far.
+void Begin(int r, const PartView& part, int64_t stride, Softened& total) {
+  total.sum[r] = part.sum;
+  total.max[r] = part.max;
+  for (int64_t d = 0; d < stride; d += 16) {
+    Store16(&total.values[r][d], Load16(part.values + d));
+  }
+}
+
+void Finish(const AttentionCall& call, int32_t v, int r,
+            const Softened& total) {
+  float* out = call.out + OffsetOf(call, v, call.out_stride);
+  for (int32_t d = 0; d < call.kv.layout.head_dim; ++d) {
+    out[d] = total.values[r][d] / total.sum[r];
+  }
 }
 
 template <int kRows, typename Element>
 void AttendVectors(const AttentionCall& call, int32_t v) {
-  const int32_t head_dim = call.kv.layout.head_dim;
+  const int64_t stride = call.kv.layout.value_stride();
   State state;
-  for (int r = 0; r < kRows; ++r) {
-    const float* q = call.q + (v + r) / call.group * call.q_stride +
-                     static_cast<int64_t>((v + r) % call.group) * head_dim;
-    for (int32_t d = 0; d < head_dim; ++d) state.q[r][d] = q[d] * call.scale;
-    for (int64_t d = 0; d < call.kv.layout.value_stride(); ++d) {
-      state.values[r][d] = 0.0f;
-    }
-    state.max[r] = -__builtin_inff();
-    state.sum[r] = 0.0f;
-    state.length[r] = LengthOf(call, v + r);
-  }
+  Take<kRows, Element>(call, v, state);
   const int32_t longest = state.length[kRows - 1];
-  for (int32_t begin = 0; begin < longest; begin += kAttentionTile) {
-    AttendTile<kRows, Element>(call.kv, begin, longest, state);
-  }
-  for (int r = 0; r < kRows; ++r) {
-    float* out = call.out + (v + r) / call.group * call.out_stride +
-                 static_cast<int64_t>((v + r) % call.group) * head_dim;
-    for (int32_t d = 0; d < head_dim; ++d) {
-      out[d] = state.values[r][d] / state.sum[r];
+  for (int32_t begin = 0; begin < longest; begin += kAttentionPart) {
+    AttendPart<kRows, Element>(call.kv, begin, state);
+    for (int r = 0; r < kRows; ++r) {
+      const PartView part{state.part.values[r], state.part.max[r],
+                          state.part.sum[r]};
+      if (begin == 0) {
+        Begin(r, part, stride, state.total);
+      } else if (begin < state.length[r]) {
+        Join(r, part, stride, state.total);
+      }
     }
+  }
+  for (int r = 0; r < kRows; ++r) Finish(call, v + r, r, state.total);
+}
+
+// The same of one part; `partial` is that of the first vector.
+template <int kRows, typename Element>
+void AttendPartial(const AttentionCall& call, int32_t v, float* partial) {
+  const int64_t stride = call.kv.layout.value_stride();
+  State state;
+  Take<kRows, Element>(call, v, state);
+  AttendPart<kRows, Element>(call.kv, call.part * kAttentionPart, state);
+  for (int r = 0; r < kRows; ++r) {
+    partial[0] = state.part.max[r];
+    partial[1] = state.part.sum[r];
+    for (int64_t d = 0; d < stride; d += 16) {
+      Store16(partial + kPartialValues + d, Load16(&state.part.values[r][d]));
+    }
+    partial += kPartialValues + stride;
+  }
+}
+
+template <int kRows, typename Element>
+void AttendSome(const AttentionCall& call, int32_t v, float* partial) {
+  if (partial == nullptr) {
+    AttendVectors<kRows, Element>(call, v);
+  } else {
+    AttendPartial<kRows, Element>(call, v, partial);
   }
 }
 
 template <typename Element>
 void Attend(const AttentionCall& call, int32_t vector_begin,
             int32_t vector_end) {
+  const int64_t floats = kPartialValues + call.kv.layout.value_stride();
+  float* partial = call.partials;
+  if (partial != nullptr) {
+    partial += call.part * floats * (vector_end - vector_begin);
+  }
   int32_t v = vector_begin;
-  for (; v + 4 <= vector_end; v += 4) AttendVectors<4, Element>(call, v);
+  for (; v + kVectors <= vector_end; v += kVectors) {
+    AttendSome<kVectors, Element>(call, v, partial);
+    if (partial != nullptr) partial += kVectors * floats;
+  }
   switch (vector_end - v) {
     case 3:
-      return AttendVectors<3, Element>(call, v);
+      return AttendSome<3, Element>(call, v, partial);
     case 2:
-      return AttendVectors<2, Element>(call, v);
+      return AttendSome<2, Element>(call, v, partial);
     case 1:
-      return AttendVectors<1, Element>(call, v);
+      return AttendSome<1, Element>(call, v, partial);
   }
 }
+
+void Merge(const AttentionCall& call, int32_t vector_begin,
+           int32_t vector_end) {
+  const int64_t stride = call.kv.layout.value_stride();
+  const int64_t floats = kPartialValues + stride;
+  for (int32_t v = vector_begin; v < vector_end; ++v) {
+    const float* partial = call.partials + (v - vector_begin) * floats;
+    Softened total;
+    for (int32_t i = 0; i < call.part; ++i) {
+      const PartView part{partial + kPartialValues, partial[0], partial[1]};
+      if (i == 0) {
+        Begin(0, part, stride, total);
+      } else {
+        Join(0, part, stride, total);
+      }
+      partial += (vector_end - vector_begin) * floats;
+    }
+    Finish(call, v, 0, total);
+  }
+}
+
+// With bf16 numbers below 2^-126 are zero, as they are to its multiply-add.
+constexpr unsigned kTinyIsZero = 0x8040;
 
 }  // namespace
 
@@ -347,11 +490,24 @@ void AttentionAvx2(const AttentionCall& call, int32_t vector_begin,
                    int32_t vector_end) {
   if (call.kv.layout.format == KvFormat::kF32) {
     Attend<float>(call, vector_begin, vector_end);
-  } else if (call.kv.layout.format == KvFormat::kBf16) {
-    Attend<uint16_t>(call, vector_begin, vector_end);
-  } else {
+  } else if (call.kv.layout.format == KvFormat::kInt8) {
     Attend<int8_t>(call, vector_begin, vector_end);
+  } else {
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | kTinyIsZero);
+    Attend<uint16_t>(call, vector_begin, vector_end);
+    _mm_setcsr(before);
   }
+}
+
+void AttentionMergeAvx2(const AttentionCall& call, int32_t vector_begin,
+                        int32_t vector_end) {
+  const unsigned before = _mm_getcsr();
+  if (call.kv.layout.format == KvFormat::kBf16) {
+    _mm_setcsr(before | kTinyIsZero);
+  }
+  Merge(call, vector_begin, vector_end);
+  _mm_setcsr(before);
 }
 
 }  // namespace sluice::generator::kernels

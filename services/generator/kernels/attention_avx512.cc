@@ -4,6 +4,11 @@
 #include <cstdint>
 
 #include "services/generator/kernels/attention.h"
+#include "services/generator/kernels/attention_lanes_avx512.h"
+
+#ifndef SLUICE_ATTENTION
+#define SLUICE_ATTENTION AttentionAvx512
+#endif
 
 namespace sluice::generator::kernels {
 namespace {
@@ -15,68 +20,26 @@ constexpr int kGroups = kAttentionTile / kKeyGroup;
 // Registers of values per vector.
 constexpr int kUnits = 4;
 
-inline __m512 Load16(const float* from) { return _mm512_loadu_ps(from); }
-inline __m512 Load16(const uint16_t* from) {
-  const __m256i bits =
-      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  return _mm512_castsi512_ps(
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
-}
+// Rows of vectors stand a line apart from a power of two: they do not compete
+// for the same lines of a cache.
+constexpr int32_t kApart = 16;
+using Rows = float[kVectors][kMaxAttentionHeadDim + kApart];
 
-inline __m512 Load16(const int8_t* from) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(
-      _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-}
-
-// The operations of ExpScalar, in its order.
-inline __m512 Exp(__m512 x) {
-  x = _mm512_max_ps(_mm512_set1_ps(-87.0f), x);
-  x = _mm512_min_ps(_mm512_set1_ps(88.0f), x);
-  const __m512 round = _mm512_set1_ps(12582912.0f);
-  const __m512 shifted = _mm512_fmadd_ps(x, _mm512_set1_ps(1.44269504f), round);
-  const __m512 n = _mm512_sub_ps(shifted, round);
-  __m512 r = _mm512_fmadd_ps(n, _mm512_set1_ps(-0.693145752f), x);
-  r = _mm512_fmadd_ps(n, _mm512_set1_ps(-1.42860677e-6f), r);
-  __m512 p = _mm512_set1_ps(1.98412698e-4f);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.38888889e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.33333333e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.16666667e-2f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.66666667e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
-  return _mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_castps_si512(p), exponent));
-}
-
-// Lanes by halving; the same order for sum and maximum.
-inline __m128 FoldTo4(__m512 v, bool sum) {
-  const __m256 high = _mm512_extractf32x8_ps(v, 1);
-  __m256 a = _mm512_castps512_ps256(v);
-  a = sum ? _mm256_add_ps(a, high) : _mm256_max_ps(a, high);
-  const __m128 b = _mm256_extractf128_ps(a, 1);
-  const __m128 c = _mm256_castps256_ps128(a);
-  return sum ? _mm_add_ps(c, b) : _mm_max_ps(c, b);
-}
-inline float SumLanes(__m512 v) {
-  __m128 a = FoldTo4(v, true);
-  a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-  return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
-}
-inline float MaxLanes(__m512 v) {
-  __m128 a = FoldTo4(v, false);
-  a = _mm_max_ps(a, _mm_movehl_ps(a, a));
-  return _mm_cvtss_f32(_mm_max_ss(a, _mm_shuffle_ps(a, a, 1)));
-}
-
-// The online softmax of up to kVectors query vectors.
-struct State {
-  alignas(64) float q[kVectors][kMaxAttentionHeadDim];
-  alignas(64) float values[kVectors][kMaxAttentionHeadDim];
-  alignas(64) float weights[kVectors][kAttentionTile];
+// The online softmax of up to kVectors query vectors over some positions.
+struct Softened {
+  alignas(64) Rows values;
   float max[kVectors];
   float sum[kVectors];
+};
+
+struct State {
+  alignas(64) Rows q;
+  alignas(64) float weights[kVectors][kAttentionTile];
+  // With bf16: q and weights once more, pairs in a word.
+  alignas(64) uint32_t q_pairs[kVectors][kMaxAttentionHeadDim / 2 + kApart];
+  alignas(64) uint32_t weight_pairs[kVectors][kAttentionTile / 2];
+  Softened part;
+  Softened total;
   int32_t length[kVectors];  // positions the vector sees
 };
 
@@ -87,22 +50,39 @@ struct TileView {
   const Element* values[kGroups];
   const float* key_scales[kGroups];  // with 8-bit elements
   const float* value_scales[kGroups];
+  const Element* next_keys[kGroups];  // of the next tile, or any
   int32_t groups;
 };
 
+// Where 16 positions begin.
+inline const uint8_t* BlockAt(const KvHeadView& kv, int32_t position) {
+  const int64_t block = kv.block_table[position / kv.layout.block_size];
+  return kv.base + block * kv.block_stride;
+}
+
 template <typename Element>
-TileView<Element> ViewTile(const KvHeadView& kv, int32_t begin, int32_t count) {
+inline const Element* KeysAt(const KvHeadView& kv, int32_t position) {
+  const int64_t slot = position % kv.layout.block_size;
+  return reinterpret_cast<const Element*>(BlockAt(kv, position)) +
+         slot * kv.layout.head_dim;
+}
+
+// Positions [begin, end), or the first tile of them.
+template <typename Element>
+TileView<Element> ViewTile(const KvHeadView& kv, int32_t begin, int32_t end) {
   const KvLayout& layout = kv.layout;
+  const int32_t count =
+      end - begin < kAttentionTile ? end - begin : kAttentionTile;
   const int64_t value_offset = layout.value_offset();
   TileView<Element> view;
   view.groups = (count + kKeyGroup - 1) / kKeyGroup;
   for (int32_t g = 0; g < view.groups; ++g) {
     const int32_t position = begin + g * kKeyGroup;
     const int32_t slot = position % layout.block_size;
-    const int64_t block = kv.block_table[position / layout.block_size];
-    const uint8_t* base = kv.base + block * kv.block_stride;
-    view.keys[g] = reinterpret_cast<const Element*>(base) +
-                   static_cast<int64_t>(slot) * layout.head_dim;
+    const uint8_t* base = BlockAt(kv, position);
+    const int32_t next = position + kAttentionTile;
+    view.keys[g] = KeysAt<Element>(kv, position);
+    view.next_keys[g] = next < end ? KeysAt<Element>(kv, next) : view.keys[g];
     view.values[g] = reinterpret_cast<const Element*>(base + value_offset) +
                      slot * layout.value_stride();
     view.key_scales[g] =
@@ -146,6 +126,47 @@ void ScoreGroups(const TileView<Element>& tile, int32_t group_begin,
   }
 }
 
+inline void Fetch(const uint16_t* from) {
+  _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
+}
+
+// Fetches the values meanwhile: they are as long as the keys.
+template <int kRows, int kCount>
+void ScoreGroups(const TileView<uint16_t>& tile, int32_t group_begin,
+                 int32_t head_dim, State& state) {
+  __m512 sums[kRows][kCount];
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) sums[r][g] = _mm512_setzero_ps();
+  }
+  for (int32_t pair = 0; pair < head_dim / 2; ++pair) {
+    __m512i keys[kCount];
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) {
+      keys[g] = LoadPairs(tile.keys[group_begin + g] + pair * 2 * kKeyGroup);
+      Fetch(tile.values[group_begin + g] + pair * 2 * kKeyGroup);
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i q =
+          _mm512_set1_epi32(static_cast<int32_t>(state.q_pairs[r][pair]));
+#pragma GCC unroll 4
+      for (int g = 0; g < kCount; ++g) {
+        sums[r][g] = MulAddPairs(keys[g], q, sums[r][g]);
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int g = 0; g < kCount; ++g) {
+      _mm512_store_ps(&state.weights[r][(group_begin + g) * kKeyGroup],
+                      sums[r][g]);
+    }
+  }
+}
+
 template <int kRows, typename Element>
 void Score(const TileView<Element>& tile, int32_t head_dim, State& state) {
   if (tile.groups == kGroups) {
@@ -173,7 +194,7 @@ float Softmax(int r, int32_t count, State& state) {
         lanes, _mm512_mask_loadu_ps(lowest, LanesBelow(count - i), scores + i));
   }
   const float tile_max = MaxLanes(lanes);
-  const float max = tile_max > state.max[r] ? tile_max : state.max[r];
+  const float max = tile_max > state.part.max[r] ? tile_max : state.part.max[r];
   lanes = _mm512_setzero_ps();
   for (int32_t i = 0; i < count; i += kLanes) {
     const __m512 weight = _mm512_maskz_mov_ps(
@@ -183,16 +204,16 @@ float Softmax(int r, int32_t count, State& state) {
     lanes = _mm512_add_ps(lanes, weight);
   }
   const float rescale =
-      _mm512_cvtss_f32(Exp(_mm512_set1_ps(state.max[r] - max)));
-  state.sum[r] =
-      _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(state.sum[r]), _mm_set_ss(rescale),
-                                 _mm_set_ss(SumLanes(lanes))));
-  state.max[r] = max;
+      _mm512_cvtss_f32(Exp(_mm512_set1_ps(state.part.max[r] - max)));
+  state.part.sum[r] = _mm_cvtss_f32(_mm_fmadd_ss(_mm_set_ss(state.part.sum[r]),
+                                                 _mm_set_ss(rescale),
+                                                 _mm_set_ss(SumLanes(lanes))));
+  state.part.max[r] = max;
   return rescale;
 }
 
-// values[r] = values[r] * rescale + weights . V over kCount registers from
-// dimension d; `shared` positions for all vectors, then each its own rest.
+// part.values[r] = part.values[r] * rescale + weights . V over kCount registers
+// from dimension d; `shared` positions for all vectors, then each its own rest.
 template <int kRows, int kCount, typename Element>
 void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
                const float* rescale, const int32_t* counts, State& state) {
@@ -201,8 +222,9 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) {
-      sums[r][u] = _mm512_mul_ps(_mm512_load_ps(&state.values[r][d + 16 * u]),
-                                 _mm512_set1_ps(rescale[r]));
+      sums[r][u] =
+          _mm512_mul_ps(_mm512_load_ps(&state.part.values[r][d + 16 * u]),
+                        _mm512_set1_ps(rescale[r]));
     }
   }
   int32_t shared = counts[0];
@@ -237,7 +259,70 @@ void AddValues(const TileView<Element>& tile, int64_t stride, int32_t d,
     }
 #pragma GCC unroll 4
     for (int u = 0; u < kCount; ++u) {
-      _mm512_store_ps(&state.values[r][d + 16 * u], sums[r][u]);
+      _mm512_store_ps(&state.part.values[r][d + 16 * u], sums[r][u]);
+    }
+  }
+}
+
+// The same over pairs of positions. Fetches `next`, the keys of the next tile,
+// meanwhile.
+template <int kRows, int kCount>
+void AddValues(const TileView<uint16_t>& tile, int64_t stride, int32_t d,
+               const float* rescale, const int32_t* counts, State& state) {
+  __m512 sums[kRows][kCount];
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      sums[r][u] =
+          _mm512_mul_ps(_mm512_load_ps(&state.part.values[r][d + 16 * u]),
+                        _mm512_set1_ps(rescale[r]));
+    }
+  }
+  int32_t shared = counts[0];
+  for (int r = 1; r < kRows; ++r) {
+    shared = counts[r] < shared ? counts[r] : shared;
+  }
+  shared = shared / 2 * 2;
+  for (int32_t t = 0; t < shared; t += 2) {
+    const int64_t at = (t % kKeyGroup) * stride + 2 * d;
+    const uint16_t* from = tile.values[t / kKeyGroup] + at;
+    const uint16_t* next = tile.next_keys[t / kKeyGroup] + at;
+    __m512i v[kCount];
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      v[u] = LoadPairs(from + 32 * u);
+      Fetch(next + 32 * u);
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < kRows; ++r) {
+      const __m512i weights =
+          _mm512_set1_epi32(static_cast<int32_t>(state.weight_pairs[r][t / 2]));
+#pragma GCC unroll 4
+      for (int u = 0; u < kCount; ++u) {
+        sums[r][u] = MulAddPairs(v[u], weights, sums[r][u]);
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; ++r) {
+    for (int32_t t = shared; t < counts[r]; t += 2) {
+      const uint16_t* from =
+          tile.values[t / kKeyGroup] + (t % kKeyGroup) * stride + 2 * d;
+      const __m512i weights =
+          _mm512_set1_epi32(static_cast<int32_t>(state.weight_pairs[r][t / 2]));
+      // Past the own position there may be anything.
+      const __m512i seen = _mm512_set1_epi32(t + 1 < counts[r] ? -1 : 0xffff);
+#pragma GCC unroll 4
+      for (int u = 0; u < kCount; ++u) {
+        sums[r][u] =
+            MulAddPairs(_mm512_and_si512(LoadPairs(from + 32 * u), seen),
+                        weights, sums[r][u]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int u = 0; u < kCount; ++u) {
+      _mm512_store_ps(&state.part.values[r][d + 16 * u], sums[r][u]);
     }
   }
 }
@@ -255,11 +340,9 @@ void Rescale(const float* const* scales, int32_t groups, State& state) {
 }
 
 template <int kRows, typename Element>
-void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
+void AttendTile(const KvHeadView& kv, int32_t begin, int32_t end,
                 State& state) {
-  const int32_t left = longest - begin;
-  const TileView<Element> tile = ViewTile<Element>(
-      kv, begin, left < kAttentionTile ? left : kAttentionTile);
+  const TileView<Element> tile = ViewTile<Element>(kv, begin, end);
   Score<kRows>(tile, kv.layout.head_dim, state);
   if (sizeof(Element) == 1) {
     Rescale<kRows>(tile.key_scales, tile.groups, state);
@@ -270,6 +353,9 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
     const int32_t seen = state.length[r] - begin;
     counts[r] = seen < 0 ? 0 : (seen < kAttentionTile ? seen : kAttentionTile);
     rescale[r] = counts[r] == 0 ? 1.0f : Softmax(r, counts[r], state);
+    if constexpr (sizeof(Element) == 2) {
+      RoundPairs(state.weights[r], counts[r], state.weight_pairs[r]);
+    }
   }
   if (sizeof(Element) == 1) {
     Rescale<kRows>(tile.value_scales, tile.groups, state);
@@ -284,70 +370,165 @@ void AttendTile(const KvHeadView& kv, int32_t begin, int32_t longest,
   }
 }
 
-// Length of vector v: the positions up to its own.
-inline int32_t LengthOf(const AttentionCall& call, int32_t v) {
-  return call.first_position + v / call.group + 1;
+// Where vector v begins in the queries or, with their stride, the outputs.
+inline int64_t OffsetOf(const AttentionCall& call, int32_t v, int64_t stride) {
+  return v / call.group * stride +
+         static_cast<int64_t>(v % call.group) * call.kv.layout.head_dim;
+}
+
+template <int kRows, typename Element>
+void Take(const AttentionCall& call, int32_t v, State& state) {
+  const int32_t head_dim = call.kv.layout.head_dim;
+  for (int r = 0; r < kRows; ++r) {
+    const float* q = call.q + OffsetOf(call, v + r, call.q_stride);
+    for (int32_t d = 0; d < head_dim; ++d) state.q[r][d] = q[d] * call.scale;
+    state.length[r] = call.first_position + (v + r) / call.group + 1;
+    if constexpr (sizeof(Element) == 2) {
+      RoundPairs(state.q[r], head_dim, state.q_pairs[r]);
+    }
+  }
+}
+
+// The positions of a part from its `begin`.
+template <int kRows, typename Element>
+void AttendPart(const KvHeadView& kv, int32_t begin, State& state) {
+  for (int r = 0; r < kRows; ++r) {
+    for (int64_t d = 0; d < kv.layout.value_stride(); d += 16) {
+      _mm512_store_ps(&state.part.values[r][d], _mm512_setzero_ps());
+    }
+    state.part.max[r] = -__builtin_inff();
+    state.part.sum[r] = 0.0f;
+  }
+  const int32_t longest = state.length[kRows - 1];
+  const int32_t end =
+      longest - begin < kAttentionPart ? longest : begin + kAttentionPart;
+  for (; begin < end; begin += kAttentionTile) {
+    AttendTile<kRows, Element>(kv, begin, end, state);
+  }
+}
+
+// Part r joins total r.
+void Join(int r, int64_t stride, State& state) {
+  const Softened& part = state.part;
+  Softened& total = state.total;
+  const float max = part.max[r] > total.max[r] ? part.max[r] : total.max[r];
+  const __m512 of_total = Exp(_mm512_set1_ps(total.max[r] - max));
+  const __m512 of_part = Exp(_mm512_set1_ps(part.max[r] - max));
+  total.sum[r] = _mm_cvtss_f32(
+      _mm_fmadd_ss(_mm_set_ss(part.sum[r]), _mm512_castps512_ps128(of_part),
+                   _mm_set_ss(total.sum[r] * _mm512_cvtss_f32(of_total))));
+  total.max[r] = max;
+  for (int64_t d = 0; d < stride; d += 16) {
+    float* to = &total.values[r][d];
+    _mm512_store_ps(
+        to, _mm512_fmadd_ps(_mm512_load_ps(&part.values[r][d]), of_part,
+                            _mm512_mul_ps(_mm512_load_ps(to), of_total)));
+  }
+}
+
+void Begin(int r, int64_t stride, State& state) {
+  state.total.sum[r] = state.part.sum[r];
+  state.total.max[r] = state.part.max[r];
+  for (int64_t d = 0; d < stride; d += 16) {
+    _mm512_store_ps(&state.total.values[r][d],
+                    _mm512_load_ps(&state.part.values[r][d]));
+  }
 }
 
 template <int kRows, typename Element>
 void AttendVectors(const AttentionCall& call, int32_t v) {
-  const int32_t head_dim = call.kv.layout.head_dim;
+  const int64_t stride = call.kv.layout.value_stride();
   State state;
-  for (int r = 0; r < kRows; ++r) {
-    const float* q = call.q + (v + r) / call.group * call.q_stride +
-                     static_cast<int64_t>((v + r) % call.group) * head_dim;
-    for (int32_t d = 0; d < head_dim; ++d) state.q[r][d] = q[d] * call.scale;
-    for (int64_t d = 0; d < call.kv.layout.value_stride(); ++d) {
-      state.values[r][d] = 0.0f;
-    }
-    state.max[r] = -__builtin_inff();
-    state.sum[r] = 0.0f;
-    state.length[r] = LengthOf(call, v + r);
-  }
+  Take<kRows, Element>(call, v, state);
   const int32_t longest = state.length[kRows - 1];
-  for (int32_t begin = 0; begin < longest; begin += kAttentionTile) {
-    AttendTile<kRows, Element>(call.kv, begin, longest, state);
+  for (int32_t begin = 0; begin < longest; begin += kAttentionPart) {
+    AttendPart<kRows, Element>(call.kv, begin, state);
+    for (int r = 0; r < kRows; ++r) {
+      if (begin == 0) {
+        Begin(r, stride, state);
+      } else if (begin < state.length[r]) {
+        Join(r, stride, state);
+      }
+    }
   }
   for (int r = 0; r < kRows; ++r) {
-    float* out = call.out + (v + r) / call.group * call.out_stride +
-                 static_cast<int64_t>((v + r) % call.group) * head_dim;
-    for (int32_t d = 0; d < head_dim; ++d) {
-      out[d] = state.values[r][d] / state.sum[r];
+    float* out = call.out + OffsetOf(call, v + r, call.out_stride);
+    for (int32_t d = 0; d < call.kv.layout.head_dim; ++d) {
+      out[d] = state.total.values[r][d] / state.total.sum[r];
     }
+  }
+}
+
+// The same of one part; `partial` is that of the first vector.
+template <int kRows, typename Element>
+void AttendPartial(const AttentionCall& call, int32_t v, float* partial) {
+  const int64_t stride = call.kv.layout.value_stride();
+  State state;
+  Take<kRows, Element>(call, v, state);
+  AttendPart<kRows, Element>(call.kv, call.part * kAttentionPart, state);
+  for (int r = 0; r < kRows; ++r) {
+    partial[0] = state.part.max[r];
+    partial[1] = state.part.sum[r];
+    for (int64_t d = 0; d < stride; d += 16) {
+      _mm512_storeu_ps(partial + kPartialValues + d,
+                       _mm512_load_ps(&state.part.values[r][d]));
+    }
+    partial += kPartialValues + stride;
+  }
+}
+
+template <int kRows, typename Element>
+void AttendSome(const AttentionCall& call, int32_t v, float* partial) {
+  if (partial == nullptr) {
+    AttendVectors<kRows, Element>(call, v);
+  } else {
+    AttendPartial<kRows, Element>(call, v, partial);
   }
 }
 
 template <typename Element>
 void Attend(const AttentionCall& call, int32_t vector_begin,
             int32_t vector_end) {
+  const int64_t floats = kPartialValues + call.kv.layout.value_stride();
+  float* partial = call.partials;
+  if (partial != nullptr) {
+    partial += call.part * floats * (vector_end - vector_begin);
+  }
   int32_t v = vector_begin;
   for (; v + kVectors <= vector_end; v += kVectors) {
-    AttendVectors<kVectors, Element>(call, v);
+    AttendSome<kVectors, Element>(call, v, partial);
+    if (partial != nullptr) partial += kVectors * floats;
   }
   switch (vector_end - v) {
     case 5:
-      return AttendVectors<5, Element>(call, v);
+      return AttendSome<5, Element>(call, v, partial);
     case 4:
-      return AttendVectors<4, Element>(call, v);
+      return AttendSome<4, Element>(call, v, partial);
     case 3:
-      return AttendVectors<3, Element>(call, v);
+      return AttendSome<3, Element>(call, v, partial);
     case 2:
-      return AttendVectors<2, Element>(call, v);
+      return AttendSome<2, Element>(call, v, partial);
     case 1:
-      return AttendVectors<1, Element>(call, v);
+      return AttendSome<1, Element>(call, v, partial);
   }
 }
 
+// With bf16 numbers below 2^-126 are zero, as they are to its multiply-add.
+constexpr unsigned kTinyIsZero = 0x8040;
+
 }  // namespace
 
-void AttentionAvx512(const AttentionCall& call, int32_t vector_begin,
-                     int32_t vector_end) {
+void SLUICE_ATTENTION(const AttentionCall& call, int32_t vector_begin,
+                      int32_t vector_end) {
   if (call.kv.layout.format == KvFormat::kF32) {
     Attend<float>(call, vector_begin, vector_end);
-  } else if (call.kv.layout.format == KvFormat::kBf16) {
-    Attend<uint16_t>(call, vector_begin, vector_end);
-  } else {
+  } else if (call.kv.layout.format == KvFormat::kInt8) {
     Attend<int8_t>(call, vector_begin, vector_end);
+  } else {
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | kTinyIsZero);
+    Attend<uint16_t>(call, vector_begin, vector_end);
+    _mm_setcsr(before);
   }
 }
 

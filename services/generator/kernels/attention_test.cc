@@ -69,29 +69,45 @@ struct Cache {
   KvHeadView view;
 };
 
+struct NaiveResult {
+  std::vector<double> out;
+  std::vector<double> magnitude;  // the same of the values' magnitudes
+};
+
 // Softmax attention in doubles over all positions at once.
-std::vector<double> Naive(const Cache& cache, const float* q, int32_t length,
-                          double scale) {
+NaiveResult Naive(const Cache& cache, const float* q, int32_t length,
+                  float scale) {
   const int32_t dim = cache.view.layout.head_dim;
+  const bool rounds = cache.view.layout.format == KvFormat::kBf16;
+  std::vector<double> scaled(dim);
+  for (int32_t d = 0; d < dim; ++d) {
+    scaled[d] = q[d] * scale;
+    if (rounds) scaled[d] = Bf16ToFloat(FloatToBf16(q[d] * scale));
+  }
   std::vector<double> scores(length);
   double max = -std::numeric_limits<double>::infinity();
   for (int32_t p = 0; p < length; ++p) {
     for (int32_t d = 0; d < dim; ++d) {
-      scores[p] += scale * q[d] * cache.Stored(cache.keys, p * dim + d);
+      scores[p] += scaled[d] * cache.Stored(cache.keys, p * dim + d);
     }
     max = std::max(max, scores[p]);
   }
   double sum = 0;
-  std::vector<double> out(dim);
+  NaiveResult result{std::vector<double>(dim), std::vector<double>(dim)};
   for (int32_t p = 0; p < length; ++p) {
     const double weight = std::exp(scores[p] - max);
     sum += weight;
     for (int32_t d = 0; d < dim; ++d) {
-      out[d] += weight * cache.Stored(cache.values, p * dim + d);
+      const double value = cache.Stored(cache.values, p * dim + d);
+      result.out[d] += weight * value;
+      result.magnitude[d] += weight * std::abs(value);
     }
   }
-  for (double& value : out) value /= sum;
-  return out;
+  for (int32_t d = 0; d < dim; ++d) {
+    result.out[d] /= sum;
+    result.magnitude[d] /= sum;
+  }
+  return result;
 }
 
 class AttentionTest
@@ -116,27 +132,108 @@ struct Case {
 const Case kCases[] = {{16, 2, 1, 0, 1},    {16, 64, 1, 0, 5},
                        {32, 64, 4, 63, 1},  {32, 64, 7, 64, 3},
                        {48, 80, 3, 100, 9}, {32, 128, 6, 500, 1},
-                       {64, 10, 2, 60, 70}, {32, 96, 1, 127, 2}};
+                       {64, 10, 2, 60, 70}, {32, 96, 1, 127, 2},
+                       {32, 34, 5, 254, 4}, {16, 64, 2, 1029, 2}};
+
+// The vectors of a case as they lie in their rows.
+struct Queries {
+  explicit Queries(const Case& c, uint32_t seed)
+      : stride(int64_t{c.group} * c.head_dim + 3),
+        q(RandomFloats(stride * c.rows, seed)) {}
+
+  AttentionCall Call(const Case& c, const Cache& cache,
+                     std::vector<float>& out) const {
+    out.assign(q.size(), 0.0f);
+    return {cache.view,       q.data(), stride,     c.group,
+            c.first_position, 0.3f,     out.data(), stride};
+  }
+
+  int64_t stride;
+  std::vector<float> q;
+};
 
 TEST_P(AttentionTest, EqualsTheScalarOracleToTheBit) {
   for (const Case& c : kCases) {
     const Cache cache(format(), c.block_size, c.head_dim,
                       c.first_position + c.rows, kernels_);
-    const int64_t stride = c.group * c.head_dim + 3;
-    const auto q = RandomFloats(stride * c.rows, 13);
-    std::vector<float> expected(q.size()), actual(q.size());
-    AttentionCall call{cache.view,       q.data(), stride,          c.group,
-                       c.first_position, 0.3f,     expected.data(), stride};
-    AttentionScalar(call, 0, c.rows * c.group);
-    call.out = actual.data();
-    kernels_.attention(call, 0, c.rows * c.group);
+    const Queries queries(c, 13);
+    std::vector<float> expected, actual;
+    AttentionScalar(queries.Call(c, cache, expected), 0, c.rows * c.group);
+    kernels_.attention(queries.Call(c, cache, actual), 0, c.rows * c.group);
     EXPECT_EQ(actual, expected) << c.head_dim << " " << c.first_position;
+  }
+}
+
+// Vectors that all stand in the last part.
+TEST_P(AttentionTest, PartsMergeToTheSameBits) {
+  const Case cases[] = {{32, 64, 1, 255, 1},  {16, 80, 6, 256, 1},
+                        {32, 128, 6, 700, 1}, {48, 10, 7, 1023, 1},
+                        {32, 64, 2, 600, 5},  {16, 34, 1, 30, 1}};
+  for (const Case& c : cases) {
+    const Cache cache(format(), c.block_size, c.head_dim,
+                      c.first_position + c.rows, kernels_);
+    const Queries queries(c, 17);
+    const int32_t vectors = c.rows * c.group;
+    std::vector<float> expected, actual;
+    AttentionScalar(queries.Call(c, cache, expected), 0, vectors);
+    AttentionCall call = queries.Call(c, cache, actual);
+    const int32_t parts = AttentionParts(c.first_position + c.rows);
+    std::vector<float> partials(parts * vectors *
+                                PartialFloats(cache.view.layout));
+    call.partials = partials.data();
+    for (call.part = parts - 1; call.part >= 0; --call.part) {
+      kernels_.attention(call, 0, vectors);
+    }
+    call.part = parts;
+    kernels_.attention_merge(call, 0, vectors);
+    EXPECT_EQ(actual, expected) << c.head_dim << " " << c.first_position;
+  }
+}
+
+// What is too small for a normal number on the way, in every place of it.
+TEST_P(AttentionTest, TinyNumbersHaveTheSameBits) {
+  for (const float tiny : {1e-39f, 1e-36f, 1e-30f, 1e-20f}) {
+    Cache cache(format(), 16, 32, 300, kernels_);
+    for (size_t i = 0; i < cache.keys.size(); i += 3) {
+      cache.keys[i] *= tiny;
+      cache.values[i] *= tiny;
+    }
+    for (int32_t p = 0; p < 300; ++p) {
+      kernels_.kv_write(cache.view, p, &cache.keys[p * 32],
+                        &cache.values[p * 32]);
+    }
+    const Case c{16, 32, 3, 290, 10};
+    Queries queries(c, 18);
+    for (size_t i = 0; i < queries.q.size(); i += 2) queries.q[i] *= tiny;
+    std::vector<float> expected, actual;
+    AttentionScalar(queries.Call(c, cache, expected), 0, 30);
+    kernels_.attention(queries.Call(c, cache, actual), 0, 30);
+    EXPECT_EQ(actual, expected) << tiny;
+  }
+}
+
+// Processors with the bf16 multiply-add run the code for those without as well.
+TEST(Attention, Avx512WithoutBf16HasTheSameBits) {
+  if (!CpuSupports(CpuIsa::kAvx512)) GTEST_SKIP() << "no AVX-512";
+  const KernelSet kernels = KernelsFor(CpuIsa::kAvx512);
+  for (const KvFormat format :
+       {KvFormat::kF32, KvFormat::kBf16, KvFormat::kInt8}) {
+    for (const Case& c : kCases) {
+      const Cache cache(format, c.block_size, c.head_dim,
+                        c.first_position + c.rows, kernels);
+      const Queries queries(c, 19);
+      std::vector<float> expected, actual;
+      AttentionScalar(queries.Call(c, cache, expected), 0, c.rows * c.group);
+      AttentionAvx512(queries.Call(c, cache, actual), 0, c.rows * c.group);
+      EXPECT_EQ(actual, expected) << c.head_dim << " " << c.first_position;
+    }
   }
 }
 
 // A score is off by at most gamma_d |q||k| scale, which a weight feels as a
 // factor; the weighted mean adds gamma_n of its own. 1e-5 of the largest value
-// bounds both generously for these sizes (d <= 128, n <= 501).
+// bounds both generously for these sizes (d <= 128, n <= 1031). With bf16 each
+// weight is rounded, by 2^-9 of itself at most.
 TEST_P(AttentionTest, IsCloseToNaiveAttentionInDoubles) {
   for (const Case& c : kCases) {
     const Cache cache(format(), c.block_size, c.head_dim,
@@ -144,6 +241,7 @@ TEST_P(AttentionTest, IsCloseToNaiveAttentionInDoubles) {
     const int64_t stride = c.group * c.head_dim;
     const auto q = RandomFloats(stride * c.rows, 14);
     const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+    const double rounding = format() == KvFormat::kBf16 ? 0x1p-9 : 0;
     std::vector<float> out(q.size());
     kernels_.attention({cache.view, q.data(), stride, c.group, c.first_position,
                         scale, out.data(), stride},
@@ -153,8 +251,8 @@ TEST_P(AttentionTest, IsCloseToNaiveAttentionInDoubles) {
           Naive(cache, q.data() + static_cast<size_t>(v) * c.head_dim,
                 c.first_position + v / c.group + 1, scale);
       for (int32_t d = 0; d < c.head_dim; ++d) {
-        ASSERT_NEAR(out[static_cast<size_t>(v) * c.head_dim + d], expected[d],
-                    5e-5)
+        ASSERT_NEAR(out[static_cast<size_t>(v) * c.head_dim + d],
+                    expected.out[d], 5e-5 + rounding * expected.magnitude[d])
             << v << " " << d;
       }
     }
@@ -210,12 +308,10 @@ TEST_P(AttentionTest, KvWriteStoresTheSameBytesAsTheScalarOne) {
       const int32_t slot = p % 32;
       for (int32_t d = 0; d < dim; ++d) {
         const int64_t key =
-            block + layout.element_bytes() *
-                        (static_cast<int64_t>(slot / 16) * dim * 16 + d * 16 +
-                         slot % 16);
+            block + layout.element_bytes() * layout.key_index(slot, d);
         const int64_t value =
             block + layout.value_offset() +
-            layout.element_bytes() * (slot * layout.value_stride() + d);
+            layout.element_bytes() * layout.value_index(slot, d);
         for (int64_t at : {key, value}) {
           ASSERT_EQ(
               std::memcmp(ours.memory.bytes() + at, oracle.memory.bytes() + at,

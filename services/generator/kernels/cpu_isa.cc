@@ -62,6 +62,10 @@ bool CpuHasAvx512Vnni() {
   return CpuSupports(CpuIsa::kAvx512) && __builtin_cpu_supports("avx512vnni");
 }
 
+bool CpuHasAvx512Bf16() {
+  return CpuSupports(CpuIsa::kAvx512) && __builtin_cpu_supports("avx512bf16");
+}
+
 CpuIsa BestCpuIsa() {
   CpuIsa best = CpuIsa::kScalar;
   for (CpuIsa isa : kAll) {

@@ -22,6 +22,8 @@ bool CpuSupports(CpuIsa isa);
 // The 8-bit multiply-add that some processors have on top of AVX2 or AVX-512.
 bool CpuHasAvxVnni();
 bool CpuHasAvx512Vnni();
+// The bf16 multiply-add.
+bool CpuHasAvx512Bf16();
 // The best supported one.
 CpuIsa BestCpuIsa();
 

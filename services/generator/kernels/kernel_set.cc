@@ -9,6 +9,7 @@ KernelSet KernelsFor(CpuIsa isa) {
                 .rms_norm_quantize = RmsNormQuantizeScalar,
                 .swiglu_quantize = SwigluQuantizeScalar,
                 .attention = AttentionScalar,
+                .attention_merge = AttentionMergeScalar,
                 .rms_norm = RmsNormScalar,
                 .rope = RopeScalar,
                 .swiglu = SwigluScalar,
@@ -20,6 +21,7 @@ KernelSet KernelsFor(CpuIsa isa) {
          .rms_norm_quantize = RmsNormQuantizeAvx2,
          .swiglu_quantize = SwigluQuantizeAvx2,
          .attention = AttentionAvx2,
+         .attention_merge = AttentionMergeAvx2,
          .rms_norm = RmsNormAvx2,
          .rope = RopeAvx2,
          .swiglu = SwigluAvx2,
@@ -29,7 +31,7 @@ KernelSet KernelsFor(CpuIsa isa) {
   if (isa == CpuIsa::kAvx2) return set;
   // The other operators are too short to gain from wider registers.
   set.linear = LinearAvx512;
-  set.attention = AttentionAvx512;
+  set.attention = CpuHasAvx512Bf16() ? AttentionAvx512Bf16 : AttentionAvx512;
   if (CpuHasAvx512Vnni()) set.quant_linear = QuantLinearAvx512Vnni;
   return set;
 }

@@ -15,7 +15,7 @@
 namespace sluice::generator::kernels {
 
 // Raised when any kernel changes bits.
-inline constexpr int32_t kNumericsVersion = 1;
+inline constexpr int32_t kNumericsVersion = 2;
 
 struct KernelSet {
   LinearFn linear = nullptr;
@@ -24,6 +24,7 @@ struct KernelSet {
   RmsNormQuantizeFn rms_norm_quantize = nullptr;
   SwigluQuantizeFn swiglu_quantize = nullptr;
   AttentionFn attention = nullptr;
+  AttentionMergeFn attention_merge = nullptr;
   RmsNormFn rms_norm = nullptr;
   RopeFn rope = nullptr;
   SwigluFn swiglu = nullptr;

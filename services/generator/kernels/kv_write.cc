@@ -17,15 +17,11 @@ void Write(const KvHeadView& kv, int32_t position, const float* key,
   const int32_t slot = position % layout.block_size;
   const int64_t block = kv.block_table[position / layout.block_size];
   uint8_t* base = kv.base + block * kv.block_stride;
-  Element* keys =
-      reinterpret_cast<Element*>(base) +
-      static_cast<int64_t>(slot / kKeyGroup) * layout.head_dim * kKeyGroup +
-      slot % kKeyGroup;
-  Element* values = reinterpret_cast<Element*>(base + layout.value_offset()) +
-                    slot * layout.value_stride();
+  auto* keys = reinterpret_cast<Element*>(base);
+  auto* values = reinterpret_cast<Element*>(base + layout.value_offset());
   for (int32_t d = 0; d < layout.head_dim; ++d) {
-    keys[d * kKeyGroup] = convert(key[d]);
-    values[d] = convert(value[d]);
+    keys[layout.key_index(slot, d)] = convert(key[d]);
+    values[layout.value_index(slot, d)] = convert(value[d]);
   }
 }
 

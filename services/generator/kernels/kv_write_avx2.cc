@@ -32,19 +32,25 @@ inline __m256 LoadPart(const float* from, int32_t count) {
   return _mm256_loadu_ps(part);
 }
 
-// The values' rows are padded to 16, so whole registers fit.
+// Number d of the key goes to keys[d / 2 * 32 + d % 2], of the value to
+// values[2 d].
 void WriteBf16(int32_t head_dim, const float* key, const float* value,
                uint16_t* keys, uint16_t* values) {
   for (int32_t d = 0; d < head_dim; d += 8) {
     const int32_t left = head_dim - d;
-    alignas(16) uint16_t rounded[8];
-    _mm_store_si128(reinterpret_cast<__m128i*>(rounded),
+    alignas(16) uint16_t of_key[8];
+    alignas(16) uint16_t of_value[8];
+    _mm_store_si128(reinterpret_cast<__m128i*>(of_key),
                     Round8(LoadPart(key + d, left)));
-    for (int32_t i = 0; i < 8 && i < left; ++i) {
-      keys[static_cast<ptrdiff_t>(d + i) * kKeyGroup] = rounded[i];
+    _mm_store_si128(reinterpret_cast<__m128i*>(of_value),
+                    Round8(LoadPart(value + d, left)));
+    for (int32_t i = 0; i < 8 && i < left; i += 2) {
+      uint16_t* to = keys + static_cast<ptrdiff_t>(d + i) * kKeyGroup;
+      to[0] = of_key[i];
+      to[1] = of_key[i + 1];
+      values[2 * (d + i)] = of_value[i];
+      values[2 * (d + i) + 2] = of_value[i + 1];
     }
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(values + d),
-                     Round8(LoadPart(value + d, left)));
   }
 }
 
@@ -94,10 +100,8 @@ void KvWriteAvx2(const KvHeadView& kv, int32_t position, const float* key,
   const int32_t slot = position % layout.block_size;
   const int64_t block = kv.block_table[position / layout.block_size];
   uint8_t* base = kv.base + block * kv.block_stride;
-  const int64_t key_at =
-      static_cast<int64_t>(slot / kKeyGroup) * layout.head_dim * kKeyGroup +
-      slot % kKeyGroup;
-  const int64_t value_at = slot * layout.value_stride();
+  const int64_t key_at = layout.key_index(slot, 0);
+  const int64_t value_at = layout.value_index(slot, 0);
   if (layout.format == KvFormat::kBf16) {
     WriteBf16(
         layout.head_dim, key, value, reinterpret_cast<uint16_t*>(base) + key_at,

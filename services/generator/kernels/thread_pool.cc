@@ -52,7 +52,9 @@ void Gate::Advance() {
 
 ThreadPool::ThreadPool(const ThreadPoolOptions& options) : options_(options) {
   options_.threads = std::max(1, options_.threads);
-  waiting_.assign(options_.threads, Waiting(options_.spin_turns));
+  for (int i = 0; i < options_.threads; ++i) {
+    slots_.push_back(std::make_unique<Slot>(options_.spin_turns));
+  }
   threads_.reserve(options_.threads - 1);
   for (int i = 1; i < options_.threads; ++i) {
     threads_.emplace_back([this, i] { Loop(i); });
@@ -77,7 +79,7 @@ void ThreadPool::RunErased(JobFn job, const void* context) {
 void ThreadPool::Loop(int index) {
   Worker worker(this, index);
   for (uint32_t seen = 0;; ++seen) {
-    jobs_.Wait(seen, waiting_[index].job);
+    jobs_.Wait(seen, slots_[index]->job);
     if (stop_) return;
     job_(context_, worker);
     Barrier(index);
@@ -87,11 +89,10 @@ void ThreadPool::Loop(int index) {
 void ThreadPool::Barrier(int index) {
   const uint32_t generation = barrier_.value();
   if (arrived_.fetch_add(1) + 1 < options_.threads) {
-    barrier_.Wait(generation, waiting_[index].barrier);
+    barrier_.Wait(generation, slots_[index]->barrier);
     return;
   }
   arrived_.store(0, std::memory_order_relaxed);
-  next_.store(0, std::memory_order_relaxed);
   barrier_.Advance();
 }
 

@@ -1,10 +1,14 @@
 #include "services/generator/kernels/thread_pool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -46,6 +50,71 @@ TEST(ThreadPool, ForCoversEveryIndexOnceWhateverTheGrain) {
       });
       EXPECT_EQ(hits, std::vector<int>(57, 1)) << threads << " " << grain;
     }
+  }
+}
+
+TEST(ThreadPool, ForEachCoversEveryIndexOnce) {
+  for (int threads : {1, 2, 3, 7}) {
+    ThreadPool pool({.threads = threads});
+    for (int64_t count : {0, 1, 5, 58}) {
+      std::vector<int> hits(count, 0);
+      pool.Run([&](ThreadPool::Worker& worker) {
+        for (int stage = 0; stage < 3; ++stage) {
+          worker.ForEach(count, [&](int64_t i) { ++hits[i]; });
+        }
+      });
+      EXPECT_EQ(hits, std::vector<int>(count, 3)) << threads;
+    }
+  }
+}
+
+// The share of a thread that does not come is done by the others, in whole.
+TEST(ThreadPool, OthersTakeTheShareOfAThreadThatIsHeldUp) {
+  ThreadPool pool({.threads = 4});
+  for (const bool each : {false, true}) {
+    std::vector<int> by(64, -1);
+    std::atomic<int> done{0};
+    pool.Run([&](ThreadPool::Worker& worker) {
+      const auto body = [&](int64_t i) {
+        by[i] = worker.index();
+        ++done;
+      };
+      if (worker.index() == 2) {
+        while (done.load() < 64) std::this_thread::yield();
+      }
+      if (each) {
+        worker.ForEach(64, body);
+      } else {
+        worker.For(64, 1, [&](int64_t begin, int64_t) { body(begin); });
+      }
+    });
+    EXPECT_EQ(std::count(by.begin(), by.end(), -1), 0);
+    EXPECT_EQ(std::count(by.begin(), by.end(), 2), 0);
+  }
+}
+
+// A thread meets its own share in order and before that of any other.
+TEST(ThreadPool, EachThreadBeginsWithItsOwnShareFromTheFront) {
+  ThreadPool pool({.threads = 2});
+  std::vector<std::vector<int64_t>> seen(2);
+  std::atomic<int> begun{0};
+  pool.Run([&](ThreadPool::Worker& worker) {
+    worker.For(40, 1, [&](int64_t begin, int64_t) {
+      std::vector<int64_t>& mine = seen[worker.index()];
+      mine.push_back(begin);
+      // Nobody goes on before both have begun.
+      if (mine.size() == 1) ++begun;
+      while (begun.load() < 2) std::this_thread::yield();
+    });
+  });
+  EXPECT_EQ(seen[0].at(0), 0);
+  EXPECT_EQ(seen[1].at(0), 20);
+  for (int i = 0; i < 2; ++i) {
+    const auto own = [i](int64_t at) { return (at >= 20) == (i == 1); };
+    const auto other = std::find_if_not(seen[i].begin(), seen[i].end(), own);
+    EXPECT_TRUE(std::none_of(other, seen[i].end(), own));
+    EXPECT_TRUE(std::is_sorted(seen[i].begin(), other));
+    EXPECT_TRUE(std::is_sorted(other, seen[i].end()));
   }
 }
 

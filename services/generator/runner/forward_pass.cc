@@ -20,9 +20,8 @@ constexpr int64_t kSharesPerThread = 8;
 // Up to so many rows every worker quantises all of them for itself.
 constexpr int32_t kOwnRows = 4;
 
-// Vectors of an attention task: many share the loads of keys and values, few
-// keep all threads busy. The kernels take six, four or less at a time.
-constexpr int32_t kVectorsPerTask[] = {24, 12, 6, 4, 3, 2, 1};
+// Memory for the partials of heads that are cut into parts.
+constexpr int64_t kPartialBytes = int64_t{4} << 20;
 
 // inv_freq of Hugging Face: the exponent and the result are float32.
 std::vector<float> InverseFrequencies(const ModelConfig& config) {
@@ -75,6 +74,14 @@ absl::StatusOr<ForwardPass> ForwardPass::Create(const Parts& parts,
   ASSIGN_OR_RETURN(pass.cosine_, MakeMatrix(max_rows, half));
   ASSIGN_OR_RETURN(pass.sine_, MakeMatrix(max_rows, half));
   RETURN_IF_ERROR(pass.MakeQuantRows());
+  ASSIGN_OR_RETURN(pass.own_queries_, MakeMatrix(parts.threads->threads(),
+                                                 query / config.kv_heads));
+  const int64_t floats =
+      kernels::PartialFloats(parts.kv_pool->View(0, 0, nullptr).layout);
+  pass.max_partials_ = kPartialBytes / (floats * int64_t{sizeof(float)});
+  ASSIGN_OR_RETURN(pass.partials_, MakeMatrix(pass.max_partials_, floats));
+  pass.parts_left_ =
+      std::make_unique<std::atomic<int32_t>[]>(pass.max_partials_);
   return pass;
 }
 
@@ -126,30 +133,24 @@ void ForwardPass::Lay(absl::Span<const PassSequence> sequences) {
 }
 
 void ForwardPass::LayAttention(absl::Span<const PassSequence> sequences) {
-  const size_t enough = static_cast<size_t>(parts_.threads->threads()) * 2;
-  for (const int32_t per_task : kVectorsPerTask) {
-    CutAttention(sequences, per_task);
-    if (tasks_.size() >= enough) break;
-  }
-  const int32_t kv_heads = parts_.config->kv_heads;
-  tasks_own_heads_ = rows_.size() == sequences.size() &&
-                     tasks_.size() == sequences.size() * kv_heads;
-}
-
-void ForwardPass::CutAttention(absl::Span<const PassSequence> sequences,
-                               int32_t vectors_per_task) {
-  const int32_t kv_heads = parts_.config->kv_heads;
-  const int32_t group = parts_.config->heads / kv_heads;
-  tasks_.clear();
+  attention_rows_.clear();
+  rows_to_store_.clear();
   for (size_t s = 0; s < sequences.size(); ++s) {
-    const int32_t vectors =
-        static_cast<int32_t>(sequences[s].token_ids.size()) * group;
-    for (int32_t begin = 0; begin < vectors; begin += vectors_per_task) {
-      const int32_t end = std::min(vectors, begin + vectors_per_task);
-      for (int32_t head = 0; head < kv_heads; ++head) {
-        tasks_.push_back({static_cast<int32_t>(s), head, begin, end});
-      }
+    const int32_t rows = static_cast<int32_t>(sequences[s].token_ids.size());
+    attention_rows_.push_back({sequences[s].first_position, rows});
+    for (int32_t i = 0; rows > 1 && i < rows; ++i) {
+      rows_to_store_.push_back(first_rows_[s] + i);
     }
+  }
+  const ModelConfig& config = *parts_.config;
+  PlanAttention(attention_rows_,
+                {.kv_heads = config.kv_heads,
+                 .group = config.heads / config.kv_heads,
+                 .threads = parts_.threads->threads(),
+                 .max_partials = max_partials_},
+                attention_);
+  for (const AttentionTask& task : attention_.tasks) {
+    if (task.parts > 1) parts_left_[task.cut_head].store(task.parts);
   }
 }
 
@@ -208,7 +209,7 @@ void ForwardPass::RunLayer(Worker& worker, int32_t layer) {
   Operand operand = Norm(worker, weights.input_norm, weights.qkv, nullptr);
   Multiply(worker, weights.qkv, operand,
            {qkv_.row(0), qkv_.stride, bias(weights.qkv_bias), false});
-  if (!tasks_own_heads_) RotateAndStore(worker, layer);
+  RotateAndStore(worker, layer);
   Attend(worker, layer);
   operand = Attended(worker, weights.output);
   Multiply(worker, weights.output, operand,
@@ -299,61 +300,95 @@ ForwardPass::Operand ForwardPass::Activated(Worker& worker,
   return {gate_up_.row(0), gate_up_.stride, {}, row_count()};
 }
 
-void ForwardPass::RotateAndStore(int32_t layer, int64_t i, int32_t head_begin,
-                                 int32_t head_end) {
+void ForwardPass::RotateQueries(int64_t row, float* queries, int32_t heads) {
+  parts_.kernels.rope(queries, heads, parts_.config->head_dim / 2,
+                      cosine_.row(row), sine_.row(row));
+}
+
+void ForwardPass::StoreKeys(int32_t layer, int64_t i, int32_t head_begin,
+                            int32_t head_end) {
   const ModelConfig& config = *parts_.config;
   const int32_t head_dim = config.head_dim;
-  const int32_t half = head_dim / 2;
-  const int32_t group = config.heads / config.kv_heads;
-  const int32_t count = head_end - head_begin;
   const Row& row = rows_[i];
-  float* query = qkv_.row(i);
-  float* key = query + config.query_size() + int64_t{head_begin} * head_dim;
+  float* key =
+      qkv_.row(i) + config.query_size() + int64_t{head_begin} * head_dim;
   const float* value = key + config.kv_size();
-  parts_.kernels.rope(query + int64_t{head_begin} * group * head_dim,
-                      count * group, half, cosine_.row(i), sine_.row(i));
-  parts_.kernels.rope(key, count, half, cosine_.row(i), sine_.row(i));
-  for (int32_t head = 0; head < count; ++head) {
-    parts_.kernels.kv_write(
-        parts_.kv_pool->View(layer, head_begin + head, row.block_table),
-        row.position, key + int64_t{head} * head_dim,
-        value + int64_t{head} * head_dim);
+  parts_.kernels.rope(key, head_end - head_begin, head_dim / 2, cosine_.row(i),
+                      sine_.row(i));
+  for (int32_t head = head_begin; head < head_end; ++head) {
+    parts_.kernels.kv_write(parts_.kv_pool->View(layer, head, row.block_table),
+                            row.position, key, value);
+    key += head_dim;
+    value += head_dim;
   }
 }
 
 void ForwardPass::RotateAndStore(Worker& worker, int32_t layer) {
-  worker.For(row_count(), RowGrain(), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      RotateAndStore(layer, i, 0, parts_.config->kv_heads);
-    }
-  });
+  if (rows_to_store_.empty()) return;
+  worker.For(static_cast<int64_t>(rows_to_store_.size()), RowGrain(),
+             [&](int64_t begin, int64_t end) {
+               for (int64_t i = begin; i < end; ++i) {
+                 const int32_t row = rows_to_store_[i];
+                 RotateQueries(row, qkv_.row(row), parts_.config->heads);
+                 StoreKeys(layer, row, 0, parts_.config->kv_heads);
+               }
+             });
+}
+
+kernels::AttentionCall ForwardPass::CallOf(int32_t layer,
+                                           const AttentionTask& task) {
+  const ModelConfig& config = *parts_.config;
+  const int32_t group = config.heads / config.kv_heads;
+  const PassSequence& sequence = sequences_[task.sequence];
+  const int64_t first_row = first_rows_[task.sequence];
+  const int64_t offset = int64_t{task.kv_head} * group * config.head_dim;
+  kernels::AttentionCall call;
+  call.kv = parts_.kv_pool->View(layer, task.kv_head, sequence.block_table);
+  call.q = qkv_.row(first_row) + offset;
+  call.q_stride = qkv_.stride;
+  call.group = group;
+  call.first_position = sequence.first_position;
+  call.scale =
+      static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
+  call.out = attended_.row(first_row) + offset;
+  call.out_stride = attended_.stride;
+  if (task.parts > 1) {
+    call.partials = partials_.row(0) +
+                    task.first_partial * kernels::PartialFloats(call.kv.layout);
+    call.part = task.part;
+  }
+  return call;
 }
 
 void ForwardPass::Attend(Worker& worker, int32_t layer) {
-  const ModelConfig& config = *parts_.config;
-  const int32_t group = config.heads / config.kv_heads;
-  const float scale =
-      static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim)));
-  const auto body = [&](int64_t index, int64_t) {
-    const AttentionTask& task = tasks_[index];
-    const PassSequence& sequence = sequences_[task.sequence];
-    const int64_t first_row = first_rows_[task.sequence];
-    if (tasks_own_heads_) {
-      RotateAndStore(layer, first_row, task.kv_head, task.kv_head + 1);
+  worker.ForEach(static_cast<int64_t>(attention_.tasks.size()),
+                 [&](int64_t index) {
+                   Attend(layer, attention_.tasks[index],
+                          own_queries_.row(worker.index()));
+                 });
+}
+
+void ForwardPass::Attend(int32_t layer, const AttentionTask& task,
+                         float* own_queries) {
+  kernels::AttentionCall call = CallOf(layer, task);
+  const int64_t row = first_rows_[task.sequence];
+  if (sequences_[task.sequence].token_ids.size() == 1) {
+    // Several tasks may need the same queries: each rotates its own.
+    std::copy_n(call.q, int64_t{call.group} * parts_.config->head_dim,
+                own_queries);
+    RotateQueries(row, own_queries, call.group);
+    call.q = own_queries;
+    if (task.part == task.parts - 1) {
+      StoreKeys(layer, row, task.kv_head, task.kv_head + 1);
     }
-    const int64_t offset = int64_t{task.kv_head} * group * config.head_dim;
-    kernels::AttentionCall call;
-    call.kv = parts_.kv_pool->View(layer, task.kv_head, sequence.block_table);
-    call.q = qkv_.row(first_row) + offset;
-    call.q_stride = qkv_.stride;
-    call.group = group;
-    call.first_position = sequence.first_position;
-    call.scale = scale;
-    call.out = attended_.row(first_row) + offset;
-    call.out_stride = attended_.stride;
-    parts_.kernels.attention(call, task.vector_begin, task.vector_end);
-  };
-  worker.For(static_cast<int64_t>(tasks_.size()), 1, body);
+  }
+  parts_.kernels.attention(call, task.vector_begin, task.vector_end);
+  if (task.parts == 1) return;
+  std::atomic<int32_t>& left = parts_left_[task.cut_head];
+  if (left.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+  left.store(task.parts, std::memory_order_relaxed);  // for the next layer
+  call.part = task.parts;
+  parts_.kernels.attention_merge(call, task.vector_begin, task.vector_end);
 }
 
 void ForwardPass::Head(Worker& worker) {

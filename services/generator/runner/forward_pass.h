@@ -3,7 +3,9 @@
 // One pass of the decoder over a ragged batch: all rows of all sequences go
 // through the same matrices together.
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,6 +15,7 @@
 #include "services/generator/kernels/thread_pool.h"
 #include "services/generator/models/decoder_weights.h"
 #include "services/generator/models/model_config.h"
+#include "services/generator/runner/attention_plan.h"
 #include "services/generator/runner/kv_pool.h"
 #include "services/generator/runner/quant_rows_buffer.h"
 
@@ -65,13 +68,6 @@ class ForwardPass {
     int32_t position;
     const int32_t* block_table;
   };
-  // A share of the attention: vectors of one sequence and KV head.
-  struct AttentionTask {
-    int32_t sequence;
-    int32_t kv_head;
-    int32_t vector_begin;
-    int32_t vector_end;
-  };
 
   // What a matrix multiplies with: float32 rows, or rows quantised for it.
   struct Operand {
@@ -92,8 +88,6 @@ class ForwardPass {
   absl::Status MakeQuantRows();
   void Lay(absl::Span<const PassSequence> sequences);
   void LayAttention(absl::Span<const PassSequence> sequences);
-  void CutAttention(absl::Span<const PassSequence> sequences,
-                    int32_t vectors_per_task);
   int64_t RowGrain() const;
   int32_t row_count() const { return static_cast<int32_t>(rows_.size()); }
 
@@ -109,17 +103,22 @@ class ForwardPass {
                const PackedMatrix& matrix, const std::vector<int32_t>* wanted);
   Operand Attended(Worker& worker, const PackedMatrix& matrix);
   Operand Activated(Worker& worker, const PackedMatrix& matrix);
+  // Of the rows whose tasks do not do that themselves.
   void RotateAndStore(Worker& worker, int32_t layer);
-  // Of one row and KV heads [head_begin, head_end) with their query heads.
-  void RotateAndStore(int32_t layer, int64_t row, int32_t head_begin,
-                      int32_t head_end);
+  void RotateQueries(int64_t row, float* queries, int32_t heads);
+  // Keys and values of KV heads [head_begin, head_end).
+  void StoreKeys(int32_t layer, int64_t row, int32_t head_begin,
+                 int32_t head_end);
   void Attend(Worker& worker, int32_t layer);
+  void Attend(int32_t layer, const AttentionTask& task, float* own_queries);
+  kernels::AttentionCall CallOf(int32_t layer, const AttentionTask& task);
   void Head(Worker& worker);
   void Multiply(Worker& worker, const PackedMatrix& matrix,
                 const Operand& operand, const Output& output);
 
   Parts parts_{};
   int32_t max_rows_ = 0;
+  int64_t max_partials_ = 0;
   std::vector<float> inverse_frequencies_;
 
   Matrix x_;         // [rows, hidden], the residual stream
@@ -131,15 +130,20 @@ class ForwardPass {
   Matrix sine_;      // [rows, head_dim / 2]
   QuantRowsBuffer shared_rows_;
   std::vector<QuantRowsBuffer> own_rows_;  // per worker, for few rows
+  Matrix own_queries_;  // [workers, query heads of a KV head]
+  Matrix partials_;     // [partials, values], of heads cut into parts
+  // Parts of a cut head that are not yet there in this layer.
+  std::unique_ptr<std::atomic<int32_t>[]> parts_left_;
 
   // Of the running pass.
   absl::Span<const PassSequence> sequences_;
   std::vector<Row> rows_;
   std::vector<int32_t> first_rows_;  // per sequence
-  std::vector<AttentionTask> tasks_;
-  // A task is all there is of its KV head in its only row: it may rotate and
-  // store that by itself.
-  bool tasks_own_heads_ = false;
+  std::vector<AttentionRows> attention_rows_;
+  AttentionPlan attention_;
+  // Rows of sequences of several; the attention of a single row rotates and
+  // stores what it needs.
+  std::vector<int32_t> rows_to_store_;
   std::vector<int32_t> wanted_rows_;
   float* logits_ = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -161,6 +162,36 @@ TEST_P(NativeRunnerTest, BitsDoNotDependOnChunkingThreadsOrBlocks) {
       const Logits logits =
           RunAlone(*runner, ids, split.chunk, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0});
       ASSERT_EQ(logits, expected) << isa << " " << split.threads;
+    }
+  }
+}
+
+// Past 256 positions a row alone is cut into parts for the threads, a row among
+// many is not, and rows of a prompt go together.
+TEST_P(NativeRunnerTest, ALongRowHasTheSameBitsHoweverItsAttentionIsCut) {
+  const auto ids = Ids(560);
+  std::vector<int32_t> blocks(18);
+  std::iota(blocks.rbegin(), blocks.rend(), 0);
+  std::vector<std::string> isas = {"auto"};
+  if (GetParam() == 0) isas.push_back("scalar");  // slow
+  for (const std::string& isa : isas) {
+    auto one = Open(directory_.path(), {.threads = 1, .cpu_isa = isa});
+    const Logits expected = RunAlone(*one, ids, 560, blocks);
+    for (const int32_t company : {0, 20}) {
+      auto runner = Open(directory_.path(), {.threads = 3, .cpu_isa = isa});
+      Feeder feeder{ids, blocks};
+      for (const int32_t count : {250, 300, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}) {
+        StepPlan plan;
+        for (int32_t i = 0; i < company; ++i) {
+          plan.sequences.push_back({{i}, 0, {20 + i}, false});
+        }
+        plan.sequences.push_back(feeder.Take(count, true));
+        auto view = runner->Run(plan);
+        ASSERT_TRUE(view.ok());
+        if (feeder.done == 560) {
+          EXPECT_EQ(RowOf(*view, 0), expected) << isa << " " << company;
+        }
+      }
     }
   }
 }
