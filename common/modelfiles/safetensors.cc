@@ -294,6 +294,18 @@ absl::Status WriteFailed(const std::string& path) {
       absl::StrCat(path, ": cannot be written: ", strerror(errno)));
 }
 
+// A hint, so a refusal means nothing.
+void AdvisePages(const TensorView& tensor, int advice) {
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin =
+      reinterpret_cast<uintptr_t>(tensor.bytes.data()) / page * page;
+  const uintptr_t end =
+      reinterpret_cast<uintptr_t>(tensor.bytes.data()) + tensor.bytes.size();
+  if (end > begin) {
+    (void)madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+  }
+}
+
 }  // namespace
 
 int64_t TensorTypeBytes(TensorType type) { return RowOf(type).bytes; }
@@ -395,15 +407,12 @@ const TensorView* SafetensorsReader::Find(std::string_view name) const {
 }
 
 void SafetensorsReader::DropPages(const TensorView& tensor) const {
-  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const uintptr_t begin =
-      reinterpret_cast<uintptr_t>(tensor.bytes.data()) / page * page;
-  const uintptr_t end =
-      reinterpret_cast<uintptr_t>(tensor.bytes.data()) + tensor.bytes.size();
-  // A hint: a neighbour on the same page is read again from the file.
-  if (end > begin) {
-    (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-  }
+  // A neighbour on the same page is read again from the file.
+  AdvisePages(tensor, MADV_DONTNEED);
+}
+
+void SafetensorsReader::PrefetchPages(const TensorView& tensor) const {
+  AdvisePages(tensor, MADV_WILLNEED);
 }
 
 absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(

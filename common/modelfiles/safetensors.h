@@ -96,6 +96,8 @@ class SafetensorsReader {
   int64_t tensor_bytes() const { return tensor_bytes_; }
   // Tells the kernel that the pages of a tensor are not needed again.
   void DropPages(const TensorView& tensor) const;
+  // Tells the kernel to begin reading the pages of a tensor. Returns at once.
+  void PrefetchPages(const TensorView& tensor) const;
 
  private:
   struct Mapping {

@@ -96,6 +96,7 @@ bool OtherBackendMayHelp(const absl::Status& status) {
 
 absl::Status CheckOptions(const BackendOptions& options) {
   RETURN_IF_ERROR(CheckBackendName(options.backend));
+  RETURN_IF_ERROR(CheckOptions(options.native.pack_cache));
   if (options.kv_cache_tokens < 0 ||
       options.kv_cache_tokens > std::numeric_limits<int32_t>::max()) {
     return FieldError("kv_cache_tokens", "out of range",

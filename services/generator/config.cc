@@ -19,6 +19,7 @@ using sluice::generator::Config;
 using sluice::generator::EngineOptions;
 using sluice::generator::NativeRunnerOptions;
 using sluice::generator::OutboxLimits;
+using sluice::generator::PackCacheOptions;
 using sluice::generator::QuantizeOptions;
 using sluice::generator::SchedulerOptions;
 using sluice::generator::StepPacerOptions;
@@ -59,6 +60,13 @@ ABSL_FLAG(std::string, quantize_head, QuantizeOptions().head,
 ABSL_FLAG(int32_t, quantize_group, QuantizeOptions().group,
           "weights that share a scale: 32, 64 or 128; 0: the default of the "
           "format");
+ABSL_FLAG(std::string, pack_cache, PackCacheOptions().directory,
+          "where packed weights are kept for the next start: a directory, off, "
+          "or auto: sluice in $XDG_CACHE_HOME, else in ~/.cache; models below "
+          "50 million parameters are not kept");
+ABSL_FLAG(int64_t, pack_cache_bytes, PackCacheOptions().max_bytes,
+          "size of that directory at most; what was used least recently makes "
+          "room");
 ABSL_FLAG(int64_t, kv_cache_bytes, NativeRunnerOptions().kv_cache_bytes,
           "memory of the KV cache");
 ABSL_FLAG(int64_t, kv_cache_tokens, BackendOptions().kv_cache_tokens,
@@ -155,6 +163,8 @@ BackendOptions BackendOfFlags() {
   backend.native.quantize.layers = absl::GetFlag(FLAGS_quantize);
   backend.native.quantize.head = absl::GetFlag(FLAGS_quantize_head);
   backend.native.quantize.group = absl::GetFlag(FLAGS_quantize_group);
+  backend.native.pack_cache.directory = absl::GetFlag(FLAGS_pack_cache);
+  backend.native.pack_cache.max_bytes = absl::GetFlag(FLAGS_pack_cache_bytes);
   backend.native.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
   backend.native.kv_format = absl::GetFlag(FLAGS_kv_format);
   backend.native.block_size = absl::GetFlag(FLAGS_block_size);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "common/base/clock.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
@@ -18,24 +20,35 @@
 namespace sluice::generator {
 namespace {
 
+// "open 0.01, read_cache 0.2"
+std::string PhaseText(const std::vector<LoadPhase>& phases) {
+  return absl::StrJoin(
+      phases, ", ", [](std::string* out, const LoadPhase& phase) {
+        absl::StrAppendFormat(out, "%s %.3f", phase.name, phase.seconds);
+      });
+}
+
 void LogLoaded(const LoadedModel& model, Logger& log) {
   const RunnerInfo& info = model.runner->info();
   const RequestLimits& limits = model.served.limits;
-  log.Info("model loaded", {{"model", model.served.name},
-                            {"architecture", info.architecture},
-                            {"backend", info.backend},
-                            {"isa", info.isa},
-                            {"threads", info.threads},
-                            {"parameters", info.parameters},
-                            {"weight_bytes", info.weight_bytes},
-                            {"weight_format", info.weight_format},
-                            {"kv_format", info.kv_format},
-                            {"kv_blocks", info.block_count},
-                            {"block_size", info.block_size},
-                            {"kv_bytes", info.block_bytes * info.block_count},
-                            {"context", limits.context_length},
-                            {"fingerprint", info.fingerprint},
-                            {"load_seconds", model.load_seconds}});
+  log.Info("model loaded",
+           {{"model", model.served.name},
+            {"architecture", info.architecture},
+            {"backend", info.backend},
+            {"isa", info.isa},
+            {"threads", info.threads},
+            {"parameters", info.parameters},
+            {"weight_bytes", info.weight_bytes},
+            {"weight_format", info.weight_format},
+            {"kv_format", info.kv_format},
+            {"kv_blocks", info.block_count},
+            {"block_size", info.block_size},
+            {"kv_bytes", info.block_bytes * info.block_count},
+            {"context", limits.context_length},
+            {"fingerprint", info.fingerprint},
+            {"weights_from", info.weights_from_cache ? "cache" : "files"},
+            {"load_seconds", model.load_seconds},
+            {"phase_seconds", PhaseText(model.phases)}});
   if (limits.eos_ids.empty()) {
     log.Warning(
         "model names no end-of-sequence id: only limits and stops end "
@@ -53,10 +66,17 @@ void LogLoaded(const LoadedModel& model, Logger& log) {
 absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   const MonotonicClock clock;
   const Nanos start = clock.Now();
-  const LoadObserver observer = {.progress = TerminalProgressBar(),
-                                 .warning = [&log](std::string_view message) {
-                                   log.Warning("model", {{"warning", message}});
-                                 }};
+  std::vector<LoadPhase> phases;
+  const LoadObserver observer = {
+      .progress = TerminalProgressBar(),
+      .warning =
+          [&log](std::string_view message) {
+            log.Warning("model", {{"warning", message}});
+          },
+      .phase =
+          [&phases](std::string_view name, double seconds) {
+            phases.push_back({std::string(name), seconds});
+          }};
   if (!std::filesystem::is_directory(options.directory)) {
     return absl::NotFoundError(absl::StrCat("model: no such directory, got \"",
                                             options.directory, "\""));
@@ -65,7 +85,9 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   ASSIGN_OR_RETURN(std::vector<int32_t> eos_ids, ReadEosIds(options.directory));
   ASSIGN_OR_RETURN(SamplingOverrides defaults,
                    ReadSamplingDefaults(options.directory));
+  const Nanos vocabulary_start = clock.Now();
   ASSIGN_OR_RETURN(Vocabulary vocabulary, ReadVocabulary(options.directory));
+  observer.phase("vocabulary", ToSeconds(clock.Now() - vocabulary_start));
   ASSIGN_OR_RETURN(std::unique_ptr<ModelRunner> runner,
                    CreateRunner(options.directory, options.backend, observer));
   ServedModel served;
@@ -85,7 +107,8 @@ absl::StatusOr<LoadedModel> LoadModel(const LoadOptions& options, Logger& log) {
   LoadedModel loaded = {.runner = std::move(runner),
                         .vocabulary = std::move(vocabulary),
                         .served = std::move(served),
-                        .load_seconds = ToSeconds(clock.Now() - start)};
+                        .load_seconds = ToSeconds(clock.Now() - start),
+                        .phases = std::move(phases)};
   LogLoaded(loaded, log);
   return loaded;
 }

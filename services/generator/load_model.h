@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/telemetry/log.h"
@@ -19,11 +20,17 @@ struct LoadOptions {
   BackendOptions backend;
 };
 
+struct LoadPhase {
+  std::string name;  // as LoadObserver has it, "vocabulary" besides
+  double seconds = 0;
+};
+
 struct LoadedModel {
   std::unique_ptr<ModelRunner> runner;
   Vocabulary vocabulary;
   ServedModel served;
   double load_seconds = 0;
+  std::vector<LoadPhase> phases;  // in order
 };
 
 // Logs what was loaded and what is odd about it.

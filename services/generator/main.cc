@@ -92,6 +92,10 @@ absl::Status Serve(const Config& config, StopSignal& stop) {
   AddProcessMetrics(metrics, "generator");
   GeneratorMetrics generator_metrics(metrics);
   SetModelMetrics(generator_metrics, model.served.info, model.load_seconds);
+  for (const LoadPhase& phase : model.phases) {
+    generator_metrics.model.load_phase_seconds.With({phase.name})
+        .Set(phase.seconds);
+  }
   CollectLoad(metrics, generator_metrics, board, clock,
               model.served.info.block_bytes);
   std::unique_ptr<EngineTrace> trace;

@@ -43,6 +43,14 @@ ModelGauges::ModelGauges(Metrics& m)
                              "kv_format", "fingerprint"})),
       model_load_seconds(m.AddGauge("sluice_model_load_seconds",
                                     "Time that loading the model took.")),
+      load_phase_seconds(m.AddGauge(
+          "sluice_model_load_phase_seconds",
+          "Time that parts of it took: vocabulary, open, read_cache, pack, "
+          "write_cache, build.",
+          {"phase"})),
+      weights_from_cache(m.AddGauge(
+          "sluice_model_weights_from_cache",
+          "1 when an earlier start had packed the weights, else 0.")),
       weight_bytes(m.AddGauge("sluice_model_weight_bytes",
                               "Bytes of the weights in memory.")) {}
 
@@ -165,6 +173,7 @@ void SetModelMetrics(GeneratorMetrics& metrics, const RunnerInfo& info,
       .Set(1);
   metrics.model.model_load_seconds.Get().Set(load_seconds);
   metrics.model.weight_bytes.Get().Set(static_cast<double>(info.weight_bytes));
+  metrics.model.weights_from_cache.Get().Set(info.weights_from_cache ? 1 : 0);
 }
 
 void CollectLoad(Metrics& registry, GeneratorMetrics& metrics,

@@ -31,6 +31,8 @@ struct ModelGauges {
   GaugeFamily& threads;
   GaugeFamily& model_info;
   GaugeFamily& model_load_seconds;
+  GaugeFamily& load_phase_seconds;
+  GaugeFamily& weights_from_cache;
   GaugeFamily& weight_bytes;
 };
 

@@ -1,51 +1,25 @@
 #include "services/generator/models/decoder_weights.h"
 
 #include <bit>
+#include <filesystem>
+#include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/sha256.h"
 #include "common/base/status_macros.h"
+#include "services/generator/kernels/kernel_set.h"
+#include "services/generator/models/decoder_parts.h"
+#include "services/generator/weights/source_identity.h"
 #include "services/generator/weights/tensor_hash.h"
+#include "services/generator/weights/tensor_packer.h"
 
 namespace sluice::generator {
 namespace {
-
-constexpr char kEmbedding[] = "model.embed_tokens.weight";
-constexpr char kFinalNorm[] = "model.norm.weight";
-constexpr char kHead[] = "lm_head.weight";
-
-std::string LayerName(int32_t layer, absl::string_view rest) {
-  return absl::StrCat("model.layers.", layer, ".", rest);
-}
-
-void AddLayerTensors(const ModelConfig& config, int32_t layer,
-                     std::vector<TensorRequest>& requests) {
-  const int64_t hidden = config.hidden_size;
-  const int64_t query = config.query_size();
-  const int64_t kv = config.kv_size();
-  const int64_t ffn = config.ffn_size;
-  const auto add = [&](absl::string_view rest, std::vector<int64_t> shape) {
-    requests.push_back({LayerName(layer, rest), std::move(shape)});
-  };
-  add("input_layernorm.weight", {hidden});
-  add("self_attn.q_proj.weight", {query, hidden});
-  add("self_attn.k_proj.weight", {kv, hidden});
-  add("self_attn.v_proj.weight", {kv, hidden});
-  if (config.qkv_bias) {
-    add("self_attn.q_proj.bias", {query});
-    add("self_attn.k_proj.bias", {kv});
-    add("self_attn.v_proj.bias", {kv});
-  }
-  add("self_attn.o_proj.weight", {hidden, query});
-  if (config.output_bias) add("self_attn.o_proj.bias", {hidden});
-  add("post_attention_layernorm.weight", {hidden});
-  add("mlp.gate_proj.weight", {ffn, hidden});
-  add("mlp.up_proj.weight", {ffn, hidden});
-  add("mlp.down_proj.weight", {hidden, ffn});
-}
 
 // What changes the result without being a tensor.
 std::string ConfigText(const ModelConfig& config, bool tied) {
@@ -57,108 +31,12 @@ std::string ConfigText(const ModelConfig& config, bool tied) {
                       " tied ", tied ? 1 : 0, "\n");
 }
 
-class Loader {
- public:
-  Loader(const SafetensorsReader& reader, kernels::ThreadPool& pool,
-         const WeightObserver& observer, int64_t total_bytes)
-      : reader_(reader),
-        pool_(pool),
-        observer_(observer),
-        total_bytes_(total_bytes) {}
-
-  absl::StatusOr<PackedMatrix> Matrix(
-      const std::vector<std::string>& names,
-      const std::optional<QuantFormat>& format) {
-    const auto parts = Find(names);
-    ASSIGN_OR_RETURN(PackedMatrix matrix,
-                     format.has_value()
-                         ? PackedMatrix::Quantize(parts, *format, pool_)
-                         : PackedMatrix::Pack(parts, pool_));
-    formats_.insert(matrix.format_name());
-    bytes_ += matrix.bytes();
-    Done(parts);
-    return matrix;
+std::string FormatName(const DecoderFormats& formats, const DecoderPlan& plan) {
+  std::set<std::string> exact;
+  for (const DecoderPart& part : plan.parts) {
+    if (part.matrix != nullptr) exact.insert(part.matrix->format_name());
   }
-
-  absl::StatusOr<std::vector<float>> Vector(
-      const std::vector<std::string>& names) {
-    const auto parts = Find(names);
-    ASSIGN_OR_RETURN(std::vector<float> values, ReadVector(parts));
-    bytes_ += static_cast<int64_t>(values.size() * sizeof(float));
-    Done(parts);
-    return values;
-  }
-
-  int64_t bytes() const { return bytes_; }
-  int64_t parameters() const { return parameters_; }
-  // Of what was not quantised.
-  std::string exact_format() const {
-    return formats_.size() > 1 ? "mixed" : *formats_.begin();
-  }
-
- private:
-  std::vector<const TensorView*> Find(const std::vector<std::string>& names) {
-    std::vector<const TensorView*> parts;
-    for (const std::string& name : names) parts.push_back(reader_.Find(name));
-    return parts;
-  }
-
-  void Done(const std::vector<const TensorView*>& parts) {
-    for (const TensorView* part : parts) {
-      done_bytes_ += static_cast<int64_t>(part->bytes.size());
-      parameters_ += part->elements();
-      reader_.DropPages(*part);
-    }
-    if (observer_.progress) observer_.progress(done_bytes_, total_bytes_);
-  }
-
-  const SafetensorsReader& reader_;
-  kernels::ThreadPool& pool_;
-  const WeightObserver& observer_;
-  int64_t total_bytes_;
-  int64_t done_bytes_ = 0;
-  int64_t bytes_ = 0;
-  int64_t parameters_ = 0;
-  std::set<std::string> formats_;
-};
-
-absl::StatusOr<LayerWeights> LoadLayer(const ModelConfig& config, int32_t layer,
-                                       const std::optional<QuantFormat>& format,
-                                       Loader& loader) {
-  const auto name = [&](absl::string_view rest) {
-    return LayerName(layer, rest);
-  };
-  LayerWeights weights;
-  ASSIGN_OR_RETURN(weights.input_norm,
-                   loader.Vector({name("input_layernorm.weight")}));
-  ASSIGN_OR_RETURN(weights.qkv, loader.Matrix({name("self_attn.q_proj.weight"),
-                                               name("self_attn.k_proj.weight"),
-                                               name("self_attn.v_proj.weight")},
-                                              format));
-  if (config.qkv_bias) {
-    ASSIGN_OR_RETURN(weights.qkv_bias,
-                     loader.Vector({name("self_attn.q_proj.bias"),
-                                    name("self_attn.k_proj.bias"),
-                                    name("self_attn.v_proj.bias")}));
-  }
-  ASSIGN_OR_RETURN(weights.output,
-                   loader.Matrix({name("self_attn.o_proj.weight")}, format));
-  if (config.output_bias) {
-    ASSIGN_OR_RETURN(weights.output_bias,
-                     loader.Vector({name("self_attn.o_proj.bias")}));
-  }
-  ASSIGN_OR_RETURN(weights.post_norm,
-                   loader.Vector({name("post_attention_layernorm.weight")}));
-  ASSIGN_OR_RETURN(weights.gate_up, loader.Matrix({name("mlp.gate_proj.weight"),
-                                                   name("mlp.up_proj.weight")},
-                                                  format));
-  ASSIGN_OR_RETURN(weights.down,
-                   loader.Matrix({name("mlp.down_proj.weight")}, format));
-  return weights;
-}
-
-std::string FormatName(const DecoderFormats& formats,
-                       const std::string& exact_format) {
+  const std::string exact_format = exact.size() > 1 ? "mixed" : *exact.begin();
   if (formats.layers == formats.head) {
     return formats.layers ? QuantFormatName(*formats.layers) : exact_format;
   }
@@ -172,7 +50,7 @@ std::string FormatName(const DecoderFormats& formats,
 bool DecideTied(const ModelConfig& config, const SafetensorsReader& reader,
                 const WeightObserver& observer) {
   if (config.tied_head) return true;
-  if (reader.Find(kHead) != nullptr) return false;
+  if (reader.Find(kHeadTensor) != nullptr) return false;
   if (observer.warning) {
     observer.warning(
         "model weights: lm_head.weight is missing though tie_word_embeddings "
@@ -181,91 +59,186 @@ bool DecideTied(const ModelConfig& config, const SafetensorsReader& reader,
   return true;
 }
 
-}  // namespace
-
-std::vector<TensorRequest> DecoderTensors(const ModelConfig& config,
-                                          bool tied) {
-  const std::vector<int64_t> table = {config.vocabulary_size,
-                                      config.hidden_size};
-  std::vector<TensorRequest> requests = {{kEmbedding, table}};
-  for (int32_t layer = 0; layer < config.layers; ++layer) {
-    AddLayerTensors(config, layer, requests);
-  }
-  requests.push_back({kFinalNorm, {config.hidden_size}});
-  if (!tied) requests.push_back({kHead, table});
-  return requests;
+// What the packed bytes depend on.
+PackKey KeyOf(const ModelConfig& config, bool tied,
+              const WeightRequest& request) {
+  std::error_code error;
+  const auto canonical = std::filesystem::canonical(request.directory, error);
+  const auto name = [](const std::optional<QuantFormat>& format) {
+    return format ? QuantFormatName(*format) : std::string("exact");
+  };
+  const std::string formats =
+      absl::StrCat("layers ", name(request.formats.layers), " head ",
+                   name(request.formats.head), "\n");
+  const std::string directory = error ? request.directory : canonical.string();
+  return {.slot = absl::StrCat(directory, "\n", formats),
+          .text = absl::StrCat(
+              "pack ", kPackVersion, " numerics ", kernels::kNumericsVersion,
+              "\n", formats, ConfigText(config, tied), "vocabulary ",
+              config.vocabulary_size, " hidden ", config.hidden_size, " ffn ",
+              config.ffn_size, " layers ", config.layers, " biases ",
+              config.qkv_bias ? 1 : 0, config.output_bias ? 1 : 0, "\n",
+              request.identity)};
 }
 
-int64_t CountParameters(const ModelConfig& config) {
-  int64_t count = 0;
-  for (const TensorRequest& request :
-       DecoderTensors(config, config.tied_head)) {
-    int64_t elements = 1;
-    for (const int64_t dimension : request.shape) elements *= dimension;
-    count += elements;
-  }
-  return count;
+absl::StatusOr<kernels::HugeBuffer> Take(int64_t bytes) {
+  auto memory = kernels::HugeBuffer::Allocate(static_cast<size_t>(bytes));
+  if (memory.has_value()) return *std::move(memory);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("memory: no address space for ", bytes, " bytes"));
 }
 
-int64_t PackedBytes(const ModelConfig& config, bool tied,
-                    const SafetensorsReader& reader,
-                    const DecoderFormats& formats) {
-  int64_t bytes = 0;
-  for (const TensorRequest& request : DecoderTensors(config, tied)) {
-    const TensorView& tensor = *reader.Find(request.name);
-    const bool in_layer = absl::StrContains(request.name, ".layers.");
-    const auto& format = in_layer ? formats.layers : formats.head;
-    if (request.shape.size() == 2 && format.has_value()) {
-      bytes +=
-          QuantBytes(QuantShape(*format, static_cast<int32_t>(request.shape[0]),
-                                static_cast<int32_t>(request.shape[1])));
-    } else {
-      const bool bf16 =
-          request.shape.size() == 2 && tensor.type == TensorType::kBF16;
-      bytes += tensor.elements() * (bf16 ? 2 : 4);
+absl::Status CheckMemory(const WeightRequest& request, int64_t weight_bytes) {
+  const int64_t needed = weight_bytes + request.kv_cache_bytes;
+  if (needed <= request.memory_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "memory: too little for the model, got ", request.memory_bytes,
+      " bytes, needed ", needed, " (weights ", weight_bytes, ", KV cache ",
+      request.kv_cache_bytes,
+      "); --quantize and --kv_cache_bytes make them smaller"));
+}
+
+// Runs `work` and tells how long it took.
+template <typename Work>
+auto Timed(const WeightObserver& observer, std::string_view phase,
+           const Work& work) {
+  const MonotonicClock clock;
+  const Nanos start = clock.Now();
+  auto result = work();
+  if (observer.phase) observer.phase(phase, ToSeconds(clock.Now() - start));
+  return result;
+}
+
+class Loader {
+ public:
+  // All are lent.
+  Loader(const ModelConfig& config, bool tied, const SafetensorsReader& reader,
+         const WeightRequest& request, kernels::ThreadPool& pool,
+         const WeightObserver& observer)
+      : config_(config),
+        tied_(tied),
+        reader_(reader),
+        request_(request),
+        pool_(pool),
+        observer_(observer) {}
+
+  absl::Status Load(DecoderWeights& weights) {
+    plan_ = PlanDecoder(config_, tied_, reader_, request_.formats, weights);
+    RETURN_IF_ERROR(CheckMemory(request_, plan_.bytes));
+    const PackKey key = KeyOf(config_, tied_, request_);
+    RETURN_IF_ERROR(LoadCached(key, weights));
+    if (!weights.from_cache) {
+      // Zeroed anew: a bad pack may have left anything.
+      weights.memory = {};
+      ASSIGN_OR_RETURN(weights.memory, Take(plan_.bytes));
+      RETURN_IF_ERROR(
+          Timed(observer_, "pack", [&] { return PackAll(weights); }));
+      SaveCached(key, weights);
     }
+    for (const DecoderPart& part : plan_.parts) {
+      Bind(part, weights.memory.bytes());
+    }
+    weights.parameters = plan_.parameters;
+    weights.bytes = plan_.bytes;
+    weights.format = FormatName(request_.formats, plan_);
+    return absl::OkStatus();
   }
-  return bytes;
-}
+
+ private:
+  void Warn(const std::string& message) const {
+    if (observer_.warning) observer_.warning(message);
+  }
+
+  absl::Span<uint8_t> Payload(DecoderWeights& weights) const {
+    return absl::MakeSpan(weights.memory.bytes(),
+                          static_cast<size_t>(plan_.bytes));
+  }
+
+  absl::Status LoadCached(const PackKey& key, DecoderWeights& weights) {
+    if (request_.cache == nullptr) return absl::OkStatus();
+    ASSIGN_OR_RETURN(weights.memory, Take(plan_.bytes));
+    absl::StatusOr<std::string> hash = Timed(observer_, "read_cache", [&] {
+      return request_.cache->Load(
+          key, Payload(weights), pool_,
+          [&](int64_t done) { Progress(done, plan_.bytes); });
+    });
+    if (hash.ok()) {
+      weights.hash = *std::move(hash);
+      weights.from_cache = true;
+    } else if (!absl::IsNotFound(hash.status())) {
+      Warn(absl::StrCat("pack cache: ", hash.status().message(),
+                        "; packing anew"));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PackAll(DecoderWeights& weights) {
+    std::vector<const TensorView*> tensors;
+    for (const DecoderPart& part : plan_.parts) {
+      tensors.insert(tensors.end(), part.tensors.begin(), part.tensors.end());
+    }
+    TensorHasher hasher(std::move(tensors));
+    int64_t done_bytes = 0;
+    TensorPacker packer(reader_, pool_, hasher, [&](int64_t bytes) {
+      done_bytes += bytes;
+      Progress(done_bytes, plan_.tensor_bytes);
+    });
+    for (size_t i = 0; i < plan_.parts.size(); ++i) {
+      const DecoderPart& part = plan_.parts[i];
+      if (i + 1 < plan_.parts.size())
+        packer.Prefetch(plan_.parts[i + 1].tensors);
+      uint8_t* to = weights.memory.bytes() + part.offset;
+      RETURN_IF_ERROR(
+          part.matrix != nullptr
+              ? packer.Matrix(part.tensors, part.layout, to)
+              : packer.Vector(part.tensors, reinterpret_cast<float*>(to)));
+    }
+    weights.hash = Sha256Hex(ConfigText(config_, tied_) + hasher.Finish());
+    return absl::OkStatus();
+  }
+
+  void SaveCached(const PackKey& key, DecoderWeights& weights) {
+    if (request_.cache == nullptr) return;
+    const auto identity = SourceIdentity(request_.directory);
+    if (!identity.ok() || *identity != request_.identity) {
+      Warn(
+          "pack cache: the files of the model changed while they were read; "
+          "nothing is kept");
+      return;
+    }
+    const absl::Status saved = Timed(observer_, "write_cache", [&] {
+      return request_.cache->Save(key, weights.hash, Payload(weights), pool_);
+    });
+    if (saved.ok()) return;
+    Warn(absl::StrCat("pack cache: ", saved.message(),
+                      "; the next start packs again"));
+  }
+
+  void Progress(int64_t done_bytes, int64_t total_bytes) const {
+    if (observer_.progress) observer_.progress(done_bytes, total_bytes);
+  }
+
+  const ModelConfig& config_;
+  const bool tied_;
+  const SafetensorsReader& reader_;
+  const WeightRequest& request_;
+  kernels::ThreadPool& pool_;
+  const WeightObserver& observer_;
+  DecoderPlan plan_;
+};
+
+}  // namespace
 
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(
     const ModelConfig& config, const SafetensorsReader& reader,
-    const WeightLimits& limits, kernels::ThreadPool& pool,
+    const WeightRequest& request, kernels::ThreadPool& pool,
     const WeightObserver& observer) {
-  const DecoderFormats& formats = limits.formats;
   const bool tied = DecideTied(config, reader, observer);
-  const std::vector<TensorRequest> requests = DecoderTensors(config, tied);
-  RETURN_IF_ERROR(CheckTensors(reader, requests, {std::string(kHead)}));
-  const int64_t packed = PackedBytes(config, tied, reader, formats);
-  if (packed > limits.memory_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "memory: too little for the weights, got ", limits.memory_bytes,
-        " bytes, needed ", packed, "; --quantize makes them smaller"));
-  }
-  int64_t total = 0;
-  std::vector<std::string> names;
-  for (const TensorRequest& request : requests) {
-    total += static_cast<int64_t>(reader.Find(request.name)->bytes.size());
-    names.push_back(request.name);
-  }
+  RETURN_IF_ERROR(CheckTensors(reader, DecoderTensors(config, tied),
+                               {std::string(kHeadTensor)}));
   DecoderWeights weights;
-  weights.hash = Sha256Hex(ConfigText(config, tied) +
-                           HashTensors(reader, std::move(names), pool));
-  Loader loader(reader, pool, observer, total);
-  ASSIGN_OR_RETURN(weights.embedding,
-                   loader.Matrix({kEmbedding}, formats.head));
-  for (int32_t layer = 0; layer < config.layers; ++layer) {
-    ASSIGN_OR_RETURN(LayerWeights one,
-                     LoadLayer(config, layer, formats.layers, loader));
-    weights.layers.push_back(std::move(one));
-  }
-  ASSIGN_OR_RETURN(weights.final_norm, loader.Vector({kFinalNorm}));
-  if (!tied) {
-    ASSIGN_OR_RETURN(weights.untied_head, loader.Matrix({kHead}, formats.head));
-  }
-  weights.parameters = loader.parameters();
-  weights.bytes = loader.bytes();
-  weights.format = FormatName(formats, loader.exact_format());
+  RETURN_IF_ERROR(
+      Loader(config, tied, reader, request, pool, observer).Load(weights));
   return weights;
 }
 

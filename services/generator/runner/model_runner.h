@@ -23,6 +23,7 @@ struct RunnerInfo {
   int64_t block_bytes = 0;      // all layers, keys and values
   int64_t parameters = 0;
   int64_t weight_bytes = 0;
+  bool weights_from_cache = false;  // they had been packed by an earlier start
   int threads = 1;
   std::string isa;            // "scalar", "avx2", "avx512", ...
   std::string weight_format;  // "f32", "bf16", "int8g32", ...

@@ -3,18 +3,21 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/cpu_budget.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/safetensors.h"
 #include "services/generator/runner/forward_pass.h"
 #include "services/generator/runner/kv_pool.h"
 #include "services/generator/runner/memory_budget.h"
+#include "services/generator/weights/source_identity.h"
 
 namespace sluice::generator {
 namespace {
@@ -51,6 +54,7 @@ absl::Status CheckOptions(const NativeRunnerOptions& options) {
   RETURN_IF_ERROR(CheckRange("threads", options.threads, 0, kMaxThreads));
   RETURN_IF_ERROR(
       CheckRange("max_context", options.max_context, 0, kMaxPositions));
+  RETURN_IF_ERROR(CheckOptions(options.pack_cache));
   return CheckRange("max_pass_rows", options.max_pass_rows, 1, kMaxPassRows);
 }
 
@@ -92,6 +96,55 @@ absl::StatusOr<int32_t> ChooseBlockCount(const NativeRunnerOptions& options,
       std::min<int64_t>(blocks, std::numeric_limits<int32_t>::max()));
 }
 
+// What the KV cache takes when every block is in use.
+absl::StatusOr<int64_t> KvCacheBytes(const ModelConfig& config,
+                                     const NativeRunnerOptions& options) {
+  ASSIGN_OR_RETURN(const kernels::KvFormat format,
+                   ParseKvFormat(options.kv_format));
+  const int64_t block_bytes =
+      KvPool::BlockBytes(config, format, options.block_size);
+  ASSIGN_OR_RETURN(const int32_t blocks,
+                   ChooseBlockCount(options, block_bytes));
+  int64_t bytes = 0;
+  return __builtin_mul_overflow(block_bytes, int64_t{blocks}, &bytes)
+             ? std::numeric_limits<int64_t>::max() / 2
+             : bytes;
+}
+
+// Where the packed weights of a model of that size are kept; nowhere, with a
+// warning, when no directory can be named.
+std::optional<PackCache> OpenPackCache(const PackCacheOptions& options,
+                                       int64_t parameters,
+                                       const LoadObserver& observer) {
+  if (parameters < options.least_parameters) return std::nullopt;
+  const auto directory = PackCacheDirectory(options);
+  if (!directory.ok() && observer.warning) {
+    observer.warning(absl::StrCat("pack cache: ", directory.status().message(),
+                                  "; each start packs again"));
+  }
+  if (!directory.ok() || !directory->has_value()) return std::nullopt;
+  return PackCache(**directory, options.max_bytes);
+}
+
+// Tells an observer at its end how long it lived.
+class Stopwatch {
+ public:
+  Stopwatch(const LoadObserver& observer, std::string_view phase)
+      : observer_(observer), phase_(phase), start_(clock_.Now()) {}
+  ~Stopwatch() {
+    if (!observer_.phase) return;
+    observer_.phase(phase_, ToSeconds(clock_.Now() - start_));
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  const LoadObserver& observer_;
+  std::string_view phase_;
+  MonotonicClock clock_;
+  Nanos start_;
+};
+
 // Positions of a sequence: the least of model, option and pool.
 int32_t ContextLength(const ModelConfig& config,
                       const NativeRunnerOptions& options, int32_t block_count) {
@@ -116,7 +169,8 @@ class NativeRunner final : public ModelRunner {
   NativeRunner(ModelConfig config, int threads)
       : config_(std::move(config)), threads_({.threads = threads}) {}
 
-  absl::Status Load(const std::string& directory, const DecoderFormats& formats,
+  absl::Status Load(const std::string& directory,
+                    const NativeRunnerOptions& options,
                     const LoadObserver& observer);
   absl::Status Build(const NativeRunnerOptions& options);
   void Describe(const NativeRunnerOptions& options, kernels::CpuIsa isa);
@@ -142,26 +196,40 @@ absl::StatusOr<std::unique_ptr<NativeRunner>> NativeRunner::Create(
   RETURN_IF_ERROR(ChooseFormats(options.quantize, 0).status());
   RETURN_IF_ERROR(ChooseIsa(options.cpu_isa).status());
   ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig(directory));
-  ASSIGN_OR_RETURN(const DecoderFormats formats,
-                   ChooseFormats(options.quantize, CountParameters(config)));
   const int threads =
       options.threads > 0 ? options.threads : ReadCpuBudget().usable_threads();
   std::unique_ptr<NativeRunner> runner(
       new NativeRunner(std::move(config), threads));
-  RETURN_IF_ERROR(runner->Load(directory, formats, observer));
+  RETURN_IF_ERROR(runner->Load(directory, options, observer));
+  const Stopwatch building(observer, "build");
   RETURN_IF_ERROR(runner->Build(options));
   return runner;
 }
 
 absl::Status NativeRunner::Load(const std::string& directory,
-                                const DecoderFormats& formats,
+                                const NativeRunnerOptions& options,
                                 const LoadObserver& observer) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<SafetensorsReader> reader,
-                   SafetensorsReader::OpenDirectory(directory));
-  ASSIGN_OR_RETURN(
-      weights_,
-      LoadDecoderWeights(config_, *reader, {formats, AvailableMemoryBytes()},
-                         threads_, {observer.progress, observer.warning}));
+  WeightRequest request{.memory_bytes = AvailableMemoryBytes(),
+                        .directory = directory};
+  const int64_t parameters = CountParameters(config_);
+  ASSIGN_OR_RETURN(request.formats,
+                   ChooseFormats(options.quantize, parameters));
+  ASSIGN_OR_RETURN(request.kv_cache_bytes, KvCacheBytes(config_, options));
+  const std::optional<PackCache> cache =
+      OpenPackCache(options.pack_cache, parameters, observer);
+  std::unique_ptr<SafetensorsReader> reader;
+  {
+    const Stopwatch opening(observer, "open");
+    if (cache.has_value()) {
+      request.cache = &*cache;
+      ASSIGN_OR_RETURN(request.identity, SourceIdentity(directory));
+    }
+    ASSIGN_OR_RETURN(reader, SafetensorsReader::OpenDirectory(directory));
+  }
+  ASSIGN_OR_RETURN(weights_,
+                   LoadDecoderWeights(
+                       config_, *reader, request, threads_,
+                       {observer.progress, observer.warning, observer.phase}));
   return absl::OkStatus();
 }
 
@@ -200,6 +268,7 @@ void NativeRunner::Describe(const NativeRunnerOptions& options,
   info_.block_bytes = kv_pool_->block_bytes();
   info_.parameters = weights_.parameters;
   info_.weight_bytes = weights_.bytes;
+  info_.weights_from_cache = weights_.from_cache;
   info_.threads = threads_.threads();
   info_.isa = std::string(kernels::CpuIsaName(isa));
   info_.weight_format = weights_.format;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "services/generator/runner/model_runner.h"
 #include "services/generator/runner/weight_formats.h"
+#include "services/generator/weights/pack_cache.h"
 
 namespace sluice::generator {
 
@@ -33,19 +34,23 @@ struct NativeRunnerOptions {
   int32_t max_context = 0;
   // Rows computed at once; a longer plan runs in several passes.
   int32_t max_pass_rows = 512;
+  PackCacheOptions pack_cache = {};
 };
 
-// Told while a model loads, on the loading thread. Both may be empty.
+// Told while a model loads, on the loading thread. Each may be empty.
 struct LoadObserver {
   std::function<void(int64_t done_bytes, int64_t total_bytes)> progress;
   std::function<void(std::string_view message)> warning;
+  // How long a part of the work took: "open", those of WeightObserver, "build".
+  std::function<void(std::string_view phase, double seconds)> phase;
 };
 
 // Loads the model of a Hugging Face directory (config.json, safetensors).
 // Errors: NOT_FOUND for missing files; INVALID_ARGUMENT "field: what, got,
 // limit" for a broken file or option; UNIMPLEMENTED for an architecture or
 // switch we do not have; FAILED_PRECONDITION for an instruction set this
-// processor lacks; RESOURCE_EXHAUSTED when memory is short.
+// processor lacks; RESOURCE_EXHAUSTED when weights and KV cache are more than
+// the memory there is, before any of it is taken.
 absl::StatusOr<std::unique_ptr<ModelRunner>> CreateNativeRunner(
     const std::string& directory, const NativeRunnerOptions& options,
     const LoadObserver& observer = {});

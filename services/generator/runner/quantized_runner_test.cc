@@ -235,18 +235,22 @@ TEST(DecoderWeights, TooLittleMemoryIsRefusedWithWhatIsNeeded) {
   const auto reader = *SafetensorsReader::OpenDirectory(directory.path());
   kernels::ThreadPool pool({.threads = 1});
   for (const char* layers : {"none", "int8", "int4"}) {
-    const DecoderFormats formats = *ChooseFormats({.layers = layers}, 1);
-    const int64_t needed = PackedBytes(config, true, *reader, formats);
-    const auto fits =
-        LoadDecoderWeights(config, *reader, {formats, needed}, pool, {});
-    ASSERT_TRUE(fits.ok()) << fits.status();
-    EXPECT_NEAR(static_cast<double>(fits->bytes), needed, 0.1 * needed);
-    const auto status =
-        LoadDecoderWeights(config, *reader, {formats, needed - 1}, pool, {})
-            .status();
+    WeightRequest request;
+    request.formats = *ChooseFormats({.layers = layers}, 1);
+    const auto load = [&] {
+      return LoadDecoderWeights(config, *reader, request, pool, {});
+    };
+    const int64_t weights = load()->bytes;
+    request.kv_cache_bytes = 1000;
+    request.memory_bytes = weights + 1000;
+    EXPECT_TRUE(load().ok());
+    --request.memory_bytes;
+    const auto status = load().status();
     EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
-    EXPECT_THAT(std::string(status.message()),
-                HasSubstr("needed " + std::to_string(needed)));
+    EXPECT_THAT(
+        std::string(status.message()),
+        HasSubstr("needed " + std::to_string(weights + 1000) + " (weights " +
+                  std::to_string(weights) + ", KV cache 1000)"));
   }
 }
 

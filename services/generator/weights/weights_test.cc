@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,12 @@
 #include "services/generator/kernels/bf16.h"
 #include "services/generator/kernels/embedding.h"
 #include "services/generator/kernels/half.h"
+#include "services/generator/weights/checksum.h"
+#include "services/generator/weights/pack_file.h"
 #include "services/generator/weights/packed_matrix.h"
 #include "services/generator/weights/tensor_check.h"
 #include "services/generator/weights/tensor_hash.h"
+#include "services/generator/weights/tensor_packer.h"
 #include "services/generator/weights/tensor_reader.h"
 
 namespace sluice::generator {
@@ -192,23 +196,88 @@ TEST_F(TensorFileTest, LongListsAreShortened) {
   EXPECT_THAT(message, Not(HasSubstr("t50")));
 }
 
+// In the order of the file, the last piece first.
+std::string HashOf(const SafetensorsReader& reader,
+                   const std::vector<std::string>& names) {
+  std::vector<const TensorView*> tensors;
+  for (const std::string& name : names) tensors.push_back(reader.Find(name));
+  TensorHasher hasher(tensors);
+  for (const TensorView* tensor : tensors) {
+    for (int64_t i = TensorHasher::PieceCount(*tensor) - 1; i >= 0; --i) {
+      hasher.HashPiece(*tensor, i);
+    }
+  }
+  return hasher.Finish();
+}
+
 TEST_F(TensorFileTest, TheHashDependsOnContentsAloneAndOnAllOfThem) {
-  kernels::ThreadPool one({.threads = 1});
-  kernels::ThreadPool three({.threads = 3});
   // More than one piece of the hash.
   const TensorSpec a = {"a", TensorType::kU8, {9 << 20}};
   const TensorSpec b = {"b", TensorType::kF32, {2, 3}};
-  const std::string hash = HashTensors(*Open({a, b}), {"a", "b"}, one);
+  const std::string hash = HashOf(*Open({a, b}), {"a", "b"});
   EXPECT_EQ(hash.size(), 64u);
-  EXPECT_EQ(HashTensors(*Open({b, a}), {"b", "a"}, three), hash);
-  EXPECT_NE(HashTensors(*Open({a, b}, 2), {"a", "b"}, one), hash);
-  EXPECT_NE(HashTensors(*Open({a, b}), {"a"}, one), hash);
-  EXPECT_NE(
-      HashTensors(*Open({a, {"b", TensorType::kF32, {3, 2}}}), {"a", "b"}, one),
-      hash);
-  EXPECT_NE(
-      HashTensors(*Open({a, {"b", TensorType::kI32, {2, 3}}}), {"a", "b"}, one),
-      hash);
+  EXPECT_EQ(HashOf(*Open({b, a}), {"b", "a"}), hash);
+  EXPECT_NE(HashOf(*Open({a, b}, 2), {"a", "b"}), hash);
+  EXPECT_NE(HashOf(*Open({a, b}), {"a"}), hash);
+  EXPECT_NE(HashOf(*Open({a, {"b", TensorType::kF32, {3, 2}}}), {"a", "b"}),
+            hash);
+  EXPECT_NE(HashOf(*Open({a, {"b", TensorType::kI32, {2, 3}}}), {"a", "b"}),
+            hash);
+}
+
+TEST_F(TensorFileTest, SlicesPackAndHashWhatTheWholeDoes) {
+  // Rows of 1 MiB: slices end inside pieces of the hash and inside parts, and
+  // the last panel is not full.
+  constexpr int64_t kColumns = 1 << 18;
+  const TensorSpec a = {"a", TensorType::kF32, {33, kColumns}};
+  const TensorSpec b = {"b", TensorType::kF32, {37, kColumns}};
+  const TensorSpec v = {"v", TensorType::kF32, {5}};
+  const auto reader = Open({a, b, v}, 0x3f);
+  const std::vector<const TensorView*> parts = {reader->Find("a"),
+                                                reader->Find("b")};
+  const std::vector<const TensorView*> vectors = {reader->Find("v")};
+  kernels::ThreadPool pool({.threads = 3});
+  const QuantFormat format = {.bits = 4, .group = 128};
+  const auto whole = PackedMatrix::Quantize(parts, format, pool);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+
+  const MatrixLayout layout = LayoutOf(parts, format);
+  auto memory = *kernels::HugeBuffer::Allocate(layout.bytes());
+  TensorHasher hasher({parts[0], parts[1], vectors[0]});
+  int64_t done = 0;
+  TensorPacker packer(*reader, pool, hasher,
+                      [&](int64_t bytes) { done += bytes; });
+  packer.Prefetch(parts);
+  ASSERT_TRUE(packer.Matrix(parts, layout, memory.bytes()).ok());
+  std::vector<float> copied(5);
+  ASSERT_TRUE(packer.Vector(vectors, copied.data()).ok());
+  EXPECT_EQ(
+      std::memcmp(memory.bytes(), whole->quant_view().panels, layout.bytes()),
+      0);
+  EXPECT_EQ(copied, *ReadVector(vectors));
+  EXPECT_EQ(done, reader->tensor_bytes());
+  EXPECT_EQ(hasher.Finish(), HashOf(*reader, {"a", "b", "v"}));
+}
+
+// A pack of an earlier program is believed when its version is equal: whoever
+// changes these bytes changes kPackVersion, and kNumericsVersion when the
+// numbers differ, then this test.
+TEST_F(TensorFileTest, PackedBytesAreThoseOfThisVersion) {
+  kernels::ThreadPool pool({.threads = 1});
+  const OddTensor part("a", TensorType::kBF16, {40, 300}, Count(5, 40 * 300));
+  const std::vector<const TensorView*> parts = {part.view()};
+  const auto checksum = [&](const std::optional<QuantFormat>& format) {
+    const MatrixLayout layout = LayoutOf(parts, format);
+    auto memory = *kernels::HugeBuffer::Allocate(layout.bytes());
+    PanelPacker packer(parts, layout, memory.bytes());
+    for (int64_t i = 0; i < layout.panels(); ++i) packer.Pack(i);
+    return Checksum(absl::MakeConstSpan(memory.bytes(), memory.size()));
+  };
+  EXPECT_EQ(kPackVersion, 1u);
+  EXPECT_EQ(checksum(std::nullopt), 1787991442254586262u);
+  EXPECT_EQ(checksum(QuantFormat{8, 128, false}), 1565706134121562762u);
+  EXPECT_EQ(checksum(QuantFormat{4, 32, false}), 8519818764286192965u);
+  EXPECT_EQ(checksum(QuantFormat{4, 64, true}), 13442634240934182724u);
 }
 
 }  // namespace
