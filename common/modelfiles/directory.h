@@ -19,7 +19,8 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path,
 std::string FileName(const std::string& path);
 
 // Ids that end a sequence: those of config.json and generation_config.json
-// together, ascending, each once. Either file may lack them or be missing.
+// together, ascending, each once; for ChatGLM3 also those that open a turn of
+// somebody else. Either file may lack them or be missing.
 // Errors: INVALID_ARGUMENT for ids that are not whole numbers in [0, 2^24).
 absl::StatusOr<std::vector<int32_t>> ReadEosIds(const std::string& directory);
 

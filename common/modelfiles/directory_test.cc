@@ -41,6 +41,15 @@ TEST_F(Directory, EosIdsMayBeMissing) {
   EXPECT_THAT(*ReadEosIds(path_), IsEmpty());
 }
 
+TEST_F(Directory, ATurnOfSomebodyElseEndsOneOfChatGlm3) {
+  Write("config.json", R"({"model_type": "chatglm", "eos_token_id": 2,
+                           "padded_vocab_size": 65024})");
+  EXPECT_THAT(*ReadEosIds(path_), ElementsAre(2, 64795, 64797));
+  Write("config.json", R"({"model_type": "chatglm", "eos_token_id": [5, 6],
+                           "padded_vocab_size": 151552})");
+  EXPECT_THAT(*ReadEosIds(path_), ElementsAre(5, 6));
+}
+
 TEST_F(Directory, EosIdsOutOfRangeAreRefused) {
   Write("config.json", R"({"eos_token_id": [1, 16777216]})");
   absl::Status status = ReadEosIds(path_).status();
