@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "services/gateway/api/sampling_params.h"
 
@@ -29,11 +30,22 @@ struct Progress {
   int32_t prompt_tokens_done = 0;
 };
 
-// Text may be empty: then it only says "alive".
+// A call of a tool, or more of its arguments.
+struct ToolCallDelta {
+  int32_t index = 0;                // call within the sequence
+  std::string id = {};              // in the first piece of a call only
+  std::string name = {};            // in the first piece of a call only
+  std::string arguments_json = {};  // the pieces add up to one JSON object
+};
+
+// Text, reasoning or calls, never two of them, all whole UTF-8; or nothing:
+// then it only says "alive".
 struct Delta {
   int32_t index = 0;      // sequence
-  std::string text = {};  // whole UTF-8
-  int32_t tokens = 0;     // behind this text
+  std::string text = {};  // for the reader
+  int32_t tokens = 0;     // that came since the Delta before
+  std::string reasoning = {};
+  std::vector<ToolCallDelta> tool_calls = {};
 };
 
 enum class FinishReason { kEos, kStop, kLength };

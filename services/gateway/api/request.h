@@ -32,14 +32,31 @@ struct RequestOptions {
   FieldNames names;
 };
 
-struct ChatMessage {
-  std::string role;
-  std::string content;
+// A tool that an assistant message called.
+struct ToolCall {
+  std::string id = {};
+  std::string name = {};
+  std::string arguments_json = {};  // a JSON object
 };
 
-struct ChatRequest {
+struct ChatMessage {
+  std::string role = {};
+  std::string content = {};
+  std::string name = {};  // of a tool, whose answer this is
+  std::vector<ToolCall> tool_calls = {};
+  std::string tool_call_id = {};  // the call that this answers
+  std::string reasoning = {};     // what an assistant thought
+};
+
+// What the prompt of a chat is made of.
+struct ChatPrompt {
+  std::vector<ChatMessage> messages = {};
+  std::string tools_json = {};            // a JSON array; empty: none
+  std::string template_kwargs_json = {};  // a JSON object; empty: none
+};
+
+struct ChatRequest : ChatPrompt {
   RequestOptions options;
-  std::vector<ChatMessage> messages;
 };
 
 struct CompletionRequest {

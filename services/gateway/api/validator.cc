@@ -6,7 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
-#include "common/base/utf8.h"
+#include "services/gateway/api/chat_checks.h"
+#include "services/gateway/api/text_checks.h"
 
 namespace sluice::gateway::api {
 namespace {
@@ -47,20 +48,6 @@ absl::Status CheckInteger(const std::string& field,
   }
   return FieldError(field, "out of range", absl::StrCat(*value),
                     absl::StrCat(low, " to ", high));
-}
-
-absl::Status CheckUtf8(std::string_view field, const std::string& text) {
-  const std::optional<size_t> offset = InvalidUtf8Offset(text);
-  if (!offset.has_value()) return absl::OkStatus();
-  return FieldError(field,
-                    absl::StrCat("is not valid UTF-8 at byte ", *offset));
-}
-
-absl::Status CheckCount(std::string_view field, size_t count, size_t limit,
-                        const char* what) {
-  if (count <= limit) return absl::OkStatus();
-  return FieldError(field, "too many", absl::StrCat(count),
-                    absl::StrCat(limit, " ", what));
 }
 
 absl::Status CheckStops(const SamplingParams& params, const FieldNames& names,
@@ -110,25 +97,6 @@ absl::Status CheckParams(const SamplingParams& params, const FieldNames& names,
   return CheckStopTokenIds(params, names, kMaxInt32);
 }
 
-bool HasControlBytes(const std::string& text) {
-  for (const unsigned char byte : text) {
-    if (byte < 0x20 || byte == 0x7f) return true;
-  }
-  return false;
-}
-
-// Names travel into logs and headers.
-absl::Status CheckName(const std::string& field, const std::string& name,
-                       size_t max_bytes) {
-  if (name.size() > max_bytes) {
-    return FieldError(field, "too long", absl::StrCat(name.size(), " bytes"),
-                      absl::StrCat(max_bytes));
-  }
-  RETURN_IF_ERROR(CheckUtf8(field, name));
-  if (!HasControlBytes(name)) return absl::OkStatus();
-  return FieldError(field, "has control characters", Quoted(name));
-}
-
 absl::Status CheckOptions(const RequestOptions& options, const Limits& limits) {
   const FieldNames& names = options.names;
   RETURN_IF_ERROR(
@@ -146,40 +114,11 @@ absl::Status CheckOptions(const RequestOptions& options, const Limits& limits) {
   return CheckParams(options.params, names, limits);
 }
 
-bool IsRole(std::string_view role) {
-  return role == "system" || role == "user" || role == "assistant";
-}
-
-absl::Status CheckMessage(const ChatMessage& message, size_t index,
-                          const FieldNames& names) {
-  const std::string place = absl::StrCat("messages[", index, "]");
-  if (!IsRole(message.role)) {
-    return FieldError(names.Of(place + ".role"), "unknown role",
-                      Quoted(message.role),
-                      "\"system\", \"user\" or \"assistant\"");
-  }
-  const std::string field = names.Of(place + ".content");
-  if (message.role == "user" && message.content.empty()) {
-    return FieldError(field, "is empty", "0 bytes", "1 or more");
-  }
-  return CheckUtf8(field, message.content);
-}
-
 }  // namespace
 
 absl::Status Validate(const ChatRequest& request, const Limits& limits) {
   RETURN_IF_ERROR(CheckOptions(request.options, limits));
-  const FieldNames& names = request.options.names;
-  if (request.messages.empty()) {
-    return FieldError(names.Of("messages"), "is empty", "0 messages",
-                      absl::StrCat("1 to ", limits.max_messages));
-  }
-  RETURN_IF_ERROR(CheckCount(names.Of("messages"), request.messages.size(),
-                             limits.max_messages, "messages"));
-  for (size_t i = 0; i < request.messages.size(); ++i) {
-    RETURN_IF_ERROR(CheckMessage(request.messages[i], i, names));
-  }
-  return absl::OkStatus();
+  return CheckChatPrompt(request, request.options.names, limits);
 }
 
 absl::Status Validate(const CompletionRequest& request, const Limits& limits) {
@@ -201,20 +140,6 @@ absl::Status ValidateForModel(const SamplingParams& params,
       CheckInteger(names.OfParam("min_new_tokens"), params.min_new_tokens, 0,
                    params.max_new_tokens.value_or(limits.context_length)));
   return CheckStopTokenIds(params, names, limits.vocabulary_size);
-}
-
-std::string Quoted(std::string_view text) {
-  constexpr size_t kMaxBytes = 40;
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::string out = "\"";
-  for (const unsigned char byte : text.substr(0, kMaxBytes)) {
-    if (byte < 0x20 || byte >= 0x7f || byte == '"' || byte == '\\') {
-      out += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
-    } else {
-      out += static_cast<char>(byte);
-    }
-  }
-  return out + (text.size() > kMaxBytes ? "\"..." : "\"");
 }
 
 absl::Status ValidatePromptTokens(std::string_view field, int64_t tokens,

@@ -9,19 +9,11 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "services/gateway/api/limits.h"
 #include "services/gateway/api/request.h"
+#include "services/gateway/api/text_checks.h"
 
 namespace sluice::gateway::api {
-
-struct Limits {
-  size_t max_messages = 1024;
-  size_t max_stops = 16;
-  size_t max_stop_bytes = 128;
-  size_t max_stop_token_ids = 64;
-  size_t max_name_bytes = 256;  // model and preset
-  size_t max_request_id_bytes = 128;
-  int64_t max_wait_ms = 86'400'000;  // queue and first-token timeouts
-};
 
 // What a model allows; known only once one has been picked.
 struct ModelLimits {
@@ -46,7 +38,4 @@ absl::Status ValidateForModel(const SamplingParams& params,
 absl::Status ValidatePromptTokens(std::string_view field, int64_t tokens,
                                   int64_t context_length);
 
-// At most 40 bytes of a client's text for an error message, in quotes, with
-// everything unprintable escaped.
-std::string Quoted(std::string_view text);
 }  // namespace sluice::gateway::api

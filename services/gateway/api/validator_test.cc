@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <string>
 
 #include "common/base/error_info.h"
 
@@ -137,7 +138,7 @@ TEST(Validator, MessagesAreCountedAndTheirRolesKnown) {
         "messages: too many, got 1025, limit 1024 messages"},
        {"role", [](ChatRequest& r) { r.messages[0].role = "tool\n"; },
         "messages[0].role: unknown role, got \"tool\\x0a\", limit \"system\", "
-        "\"user\" or \"assistant\""},
+        "\"user\", \"assistant\" or \"tool\""},
        {"empty", [](ChatRequest& r) { r.messages[0].content = ""; },
         "messages[0].content: is empty, got 0 bytes, limit 1 or more"},
        {"empty assistant",
@@ -147,6 +148,102 @@ TEST(Validator, MessagesAreCountedAndTheirRolesKnown) {
         ""},
        {"utf8", [](ChatRequest& r) { r.messages[0].content = "a\xed\xa0\x80"; },
         "messages[0].content: is not valid UTF-8 at byte 1"}});
+}
+
+ChatMessage Calling(const std::string& name, const std::string& arguments) {
+  return {
+      .role = "assistant",
+      .tool_calls = {{.id = "c0", .name = name, .arguments_json = arguments}}};
+}
+
+TEST(Validator, CallsAndTheirAnswersStandWhereTheyBelong) {
+  ExpectVerdicts(
+      {{"a call and its answer",
+        [](ChatRequest& r) {
+          r.messages.push_back(Calling("find", "{\"q\":[1]}"));
+          r.messages.push_back({.role = "tool",
+                                .content = "",
+                                .name = "find",
+                                .tool_call_id = "c0"});
+        },
+        ""},
+       {"no name", [](ChatRequest& r) { r.messages = {Calling("", "{}")}; },
+        "messages[0].tool_calls[0].name: is empty, got 0 bytes, limit 1 or "
+        "more"},
+       {"no object", [](ChatRequest& r) { r.messages = {Calling("f", "[1]")}; },
+        "messages[0].tool_calls[0].arguments_json: is not a JSON object, got "
+        "\"[1]\""},
+       {"too many",
+        [](ChatRequest& r) {
+          r.messages = {Calling("f", "{}")};
+          r.messages[0].tool_calls.resize(129, r.messages[0].tool_calls[0]);
+        },
+        "messages[0].tool_calls: too many, got 129, limit 128 calls"},
+       {"calls of a user",
+        [](ChatRequest& r) {
+          r.messages[0].tool_calls = Calling("f", "{}").tool_calls;
+        },
+        "messages[0].tool_calls: has no place in a message of this role, got "
+        "\"user\", limit \"assistant\""},
+       {"thoughts of a user",
+        [](ChatRequest& r) { r.messages[0].reasoning = "hm"; },
+        "messages[0].reasoning: has no place in a message of this role, got "
+        "\"user\", limit \"assistant\""},
+       {"an answer of a user",
+        [](ChatRequest& r) { r.messages[0].tool_call_id = "c0"; },
+        "messages[0].tool_call_id: has no place in a message of this role, "
+        "got \"user\", limit \"tool\""},
+       {"a name of a user", [](ChatRequest& r) { r.messages[0].name = "me"; },
+        "messages[0].name: has no place in a message of this role, got "
+        "\"user\", limit \"tool\""}});
+}
+
+TEST(Validator, BrokenJsonIsNamedByItsField) {
+  const auto verdict = [](const std::function<void(ChatRequest&)>& change) {
+    ChatRequest request = Chat();
+    change(request);
+    return Validate(request);
+  };
+  const absl::Status arguments =
+      verdict([](ChatRequest& r) { r.messages.push_back(Calling("f", "{")); });
+  EXPECT_EQ(arguments.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(FieldOf(arguments), "messages[1].tool_calls[0].arguments_json");
+  for (const std::string& tools :
+       {std::string("["), std::string("{}"), std::string("[1]"),
+        std::string("[{\"type\":\"web\"}]"),
+        std::string("[{\"type\":\"function\"}]"),
+        std::string("[{\"type\":\"function\",\"function\":{}}]"),
+        std::string(33, '[') + std::string(33, ']')}) {
+    const absl::Status status =
+        verdict([&](ChatRequest& r) { r.tools_json = tools; });
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << tools;
+    EXPECT_EQ(FieldOf(status), "tools_json") << tools << status;
+  }
+  EXPECT_EQ(
+      FieldOf(verdict([](ChatRequest& r) { r.template_kwargs_json = "[]"; })),
+      "template_kwargs_json");
+}
+
+std::string ToolsJson(int count) {
+  std::string json = "[";
+  for (int i = 0; i < count; ++i) {
+    json += i == 0 ? "" : ",";
+    json += R"({"type":"function","function":{"name":"f"}})";
+  }
+  return json + "]";
+}
+
+TEST(Validator, ToolsAreCounted) {
+  ExpectVerdicts(
+      {{"none", [](ChatRequest& r) { r.tools_json = "[]"; }, ""},
+       {"128", [](ChatRequest& r) { r.tools_json = ToolsJson(128); }, ""},
+       {"129", [](ChatRequest& r) { r.tools_json = ToolsJson(129); },
+        "tools_json: too many, got 129, limit 128 tools"},
+       {"kwargs",
+        [](ChatRequest& r) {
+          r.template_kwargs_json = "{\"enable_thinking\":false}";
+        },
+        ""}});
 }
 
 TEST(Validator, NamesAreShortAndPrintable) {

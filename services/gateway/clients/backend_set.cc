@@ -19,7 +19,8 @@ Route RouteOf(const TokenizerState& tokenizer,
               .vocabulary = tokenizer.vocabulary,
               .tokenizer = tokenizer.client,
               .generator = generator.client,
-              .instance = generator.instance};
+              .instance = generator.instance,
+              .form = tokenizer.form};
   route.model.chat = tokenizer.has_chat_template;
   return route;
 }

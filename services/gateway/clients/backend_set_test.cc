@@ -180,7 +180,7 @@ TEST_F(BackendSetTest, TokenizerAnswersIdsOfTextAndChat) {
   EXPECT_EQ(Await(
                 [&](IdsCallback done) {
                   return route.tokenizer->RenderChat(
-                      {{"system", "a"}, {"user", "b"}}, Soon(),
+                      {.messages = {{"system", "a"}, {"user", "b"}}}, Soon(),
                       std::move(done));
                 },
                 status),
@@ -192,6 +192,55 @@ TEST_F(BackendSetTest, TokenizerAnswersIdsOfTextAndChat) {
       },
       status);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(BackendSetTest, TheTokenizerTellsHowAnswersAreRead) {
+  tokenizer_.answer_format = "qwen3";
+  tokenizer_.features = {"offsets", "tools"};
+  const Route route = *ReadyBackends().Pick("model", "");
+  EXPECT_EQ(route.form.format, AnswerFormat::kQwen3);
+  EXPECT_TRUE(route.form.takes_tools);
+}
+
+TEST_F(BackendSetTest, ATokenizerThatSaysNothingOfAnswersHasPlainOnes) {
+  const Route route = *ReadyBackends().Pick("model", "");
+  EXPECT_EQ(route.form.format, AnswerFormat::kPlain);
+  EXPECT_FALSE(route.form.takes_tools);
+}
+
+TEST_F(BackendSetTest, EveryPartOfAChatReachesTheTokenizer) {
+  const Route route = *ReadyBackends().Pick("model", "");
+  api::ChatPrompt prompt;
+  prompt.messages = {
+      {.role = "user", .content = "a"},
+      {.role = "assistant",
+       .tool_calls = {{"c0", "find", "{}"}},
+       .reasoning = "hm"},
+      {.role = "tool", .content = "", .name = "find", .tool_call_id = "c0"}};
+  prompt.tools_json = "[1]";
+  prompt.template_kwargs_json = "{}";
+  absl::Status status;
+  Await(
+      [&](IdsCallback done) {
+        return route.tokenizer->RenderChat(prompt, Soon(), std::move(done));
+      },
+      status);
+  ASSERT_TRUE(status.ok()) << status;
+  const auto sent = tokenizer_.last_chat();
+  EXPECT_EQ(sent.tools_json(), "[1]");
+  EXPECT_EQ(sent.template_kwargs_json(), "{}");
+  ASSERT_EQ(sent.messages_size(), 3);
+  EXPECT_FALSE(sent.messages(0).has_name());
+  // A message that only calls has no content, which is not an empty one.
+  EXPECT_FALSE(sent.messages(1).has_content());
+  EXPECT_EQ(sent.messages(1).reasoning_content(), "hm");
+  ASSERT_EQ(sent.messages(1).tool_calls_size(), 1);
+  EXPECT_EQ(sent.messages(1).tool_calls(0).id(), "c0");
+  EXPECT_EQ(sent.messages(1).tool_calls(0).name(), "find");
+  EXPECT_EQ(sent.messages(1).tool_calls(0).arguments_json(), "{}");
+  EXPECT_TRUE(sent.messages(2).has_content());
+  EXPECT_EQ(sent.messages(2).name(), "find");
+  EXPECT_EQ(sent.messages(2).tool_call_id(), "c0");
 }
 
 TEST_F(BackendSetTest, TokenizerErrorsKeepTheirWords) {

@@ -74,6 +74,10 @@ class FakeTokenizerService final
       grpc::CallbackServerContext* context,
       const tokenizer::v1::RenderChatRequest* request,
       tokenizer::v1::RenderChatResponse* response) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      last_chat_ = *request;
+    }
     for (const auto& message : request->messages()) {
       for (const int32_t id : IdsOf(message.content())) response->add_ids(id);
     }
@@ -95,16 +99,28 @@ class FakeTokenizerService final
     response->set_vocabulary_size(vocabulary->size());
     response->set_vocabulary_hash(vocabulary->hash());
     response->set_has_chat_template(true);
+    response->set_answer_format(answer_format);
+    for (const std::string& feature : features) response->add_features(feature);
     return Reply(context, grpc::Status::OK);
   }
 
   std::shared_ptr<const Vocabulary> vocabulary = ByteVocabulary();
+  std::string answer_format;  // of GetTokenizerInfo, as are these
+  std::vector<std::string> features;
   bool corrupt = false;  // one byte of the vocabulary goes wrong
   grpc::Status failure;  // of Tokenize and RenderChat
   std::atomic<bool> other_hash = false;  // in their answers
   std::atomic<int> vocabulary_fetches = 0;
 
+  tokenizer::v1::RenderChatRequest last_chat() const {
+    absl::MutexLock lock(&mutex_);
+    return last_chat_;
+  }
+
  private:
+  mutable absl::Mutex mutex_;
+  tokenizer::v1::RenderChatRequest last_chat_ ABSL_GUARDED_BY(mutex_);
+
   static grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* context,
                                          const grpc::Status& status) {
     auto* reactor = context->DefaultReactor();

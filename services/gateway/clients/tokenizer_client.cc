@@ -24,6 +24,27 @@ absl::Status FromTokenizer(const absl::Status& status) {
   return WithoutConnectionDetails(status);
 }
 
+// Templates tell a message that only calls tools from one that says nothing.
+void Fill(const api::ChatMessage& message, pb::ChatMessage& out) {
+  out.set_role(message.role);
+  if (!message.content.empty() || message.tool_calls.empty()) {
+    out.set_content(message.content);
+  }
+  if (!message.name.empty()) out.set_name(message.name);
+  for (const api::ToolCall& call : message.tool_calls) {
+    pb::ToolCall& added = *out.add_tool_calls();
+    added.set_id(call.id);
+    added.set_name(call.name);
+    added.set_arguments_json(call.arguments_json);
+  }
+  if (!message.tool_call_id.empty()) {
+    out.set_tool_call_id(message.tool_call_id);
+  }
+  if (!message.reasoning.empty()) {
+    out.set_reasoning_content(message.reasoning);
+  }
+}
+
 template <typename Response>
 absl::StatusOr<std::vector<int32_t>> TakeIds(const absl::Status& status,
                                              const Response& response,
@@ -71,17 +92,17 @@ std::shared_ptr<Call> TokenizerClient::Tokenize(const std::string& text,
   return call;
 }
 
-std::shared_ptr<Call> TokenizerClient::RenderChat(
-    const std::vector<api::ChatMessage>& messages, Nanos deadline,
-    IdsCallback done) {
+std::shared_ptr<Call> TokenizerClient::RenderChat(const api::ChatPrompt& prompt,
+                                                  Nanos deadline,
+                                                  IdsCallback done) {
   using RenderCall = UnaryCall<pb::RenderChatRequest, pb::RenderChatResponse>;
   auto call = std::make_shared<RenderCall>();
   SetTimeout(call->context, deadline - clock_.Now());
-  for (const api::ChatMessage& message : messages) {
-    pb::ChatMessage* added = call->request.add_messages();
-    added->set_role(message.role);
-    added->set_content(message.content);
+  for (const api::ChatMessage& message : prompt.messages) {
+    Fill(message, *call->request.add_messages());
   }
+  call->request.set_tools_json(prompt.tools_json);
+  call->request.set_template_kwargs_json(prompt.template_kwargs_json);
   stub_->async()->RenderChat(
       &call->context, &call->request, &call->response,
       RenderCall::Completion(call,

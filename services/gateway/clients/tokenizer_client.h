@@ -25,9 +25,8 @@ class TokenizerClient final : public TokenizerPort {
 
   std::shared_ptr<Call> Tokenize(const std::string& text, Nanos deadline,
                                  IdsCallback done) override;
-  std::shared_ptr<Call> RenderChat(
-      const std::vector<api::ChatMessage>& messages, Nanos deadline,
-      IdsCallback done) override;
+  std::shared_ptr<Call> RenderChat(const api::ChatPrompt& prompt,
+                                   Nanos deadline, IdsCallback done) override;
 
  private:
   // Turns an answer of either kind into ids, and counts the call.

@@ -1,5 +1,6 @@
 #include "services/gateway/clients/tokenizer_endpoint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/rpc/channel.h"
@@ -55,33 +56,38 @@ void TokenizerEndpoint::OnInfo(const absl::Status& status,
     known = state_.vocabulary;
   }
   if (known != nullptr && known->hash() == info.vocabulary_hash()) {
-    Keep(info.has_chat_template(), std::move(known));
+    Keep(info, std::move(known));
     return Probed(absl::OkStatus());
   }
   const auto self =
       std::static_pointer_cast<TokenizerEndpoint>(shared_from_this());
   KeepCall(FetchVocabulary(
       channel(), info.vocabulary_hash(), kVocabularyTimeout,
-      [self, chat = info.has_chat_template()](
-          absl::StatusOr<std::shared_ptr<const Vocabulary>> vocabulary) {
-        self->OnVocabulary(chat, std::move(vocabulary));
+      [self,
+       info](absl::StatusOr<std::shared_ptr<const Vocabulary>> vocabulary) {
+        self->OnVocabulary(info, std::move(vocabulary));
       }));
 }
 
 void TokenizerEndpoint::OnVocabulary(
-    bool has_chat_template,
+    const pb::GetTokenizerInfoResponse& info,
     absl::StatusOr<std::shared_ptr<const Vocabulary>> vocabulary) {
   if (!vocabulary.ok()) return Probed(vocabulary.status());
-  Keep(has_chat_template, *std::move(vocabulary));
+  Keep(info, *std::move(vocabulary));
   Probed(absl::OkStatus());
 }
 
-void TokenizerEndpoint::Keep(bool has_chat_template,
+void TokenizerEndpoint::Keep(const pb::GetTokenizerInfoResponse& info,
                              std::shared_ptr<const Vocabulary> vocabulary) {
+  const auto& features = info.features();
+  const bool tools =
+      std::find(features.begin(), features.end(), "tools") != features.end();
+  AnswerForm form = MakeAnswerForm(info.answer_format(), tools, *vocabulary);
   auto client = std::make_shared<TokenizerClient>(channel(), vocabulary->hash(),
                                                   clock(), outstanding());
   absl::MutexLock lock(&mutex_);
-  state_.has_chat_template = has_chat_template;
+  state_.has_chat_template = info.has_chat_template();
+  state_.form = std::move(form);
   state_.vocabulary = std::move(vocabulary);
   state_.client = std::move(client);
 }

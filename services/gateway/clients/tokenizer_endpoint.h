@@ -15,6 +15,7 @@ namespace sluice::gateway {
 // What a healthy Tokenizer serves.
 struct TokenizerState {
   bool has_chat_template = false;
+  AnswerForm form;
   std::shared_ptr<const Vocabulary> vocabulary;
   std::shared_ptr<TokenizerClient> client;
   int64_t outstanding = 0;
@@ -33,9 +34,9 @@ class TokenizerEndpoint final : public Endpoint {
   void OnInfo(const absl::Status& status,
               const tokenizer::v1::GetTokenizerInfoResponse& info);
   void OnVocabulary(
-      bool has_chat_template,
+      const tokenizer::v1::GetTokenizerInfoResponse& info,
       absl::StatusOr<std::shared_ptr<const Vocabulary>> vocabulary);
-  void Keep(bool has_chat_template,
+  void Keep(const tokenizer::v1::GetTokenizerInfoResponse& info,
             std::shared_ptr<const Vocabulary> vocabulary);
 
   const std::unique_ptr<tokenizer::v1::TokenizerService::Stub> stub_;

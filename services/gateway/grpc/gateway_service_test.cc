@@ -107,6 +107,45 @@ TEST_F(GatewayServiceTest, ChatStreamsEveryEventInOrder) {
   EXPECT_TRUE(responses[5].finished().same_bits());
 }
 
+TEST_F(GatewayServiceTest, ThoughtsAndCallsComeAsTypedDeltas) {
+  router_.form = {.format = AnswerFormat::kQwen3, .takes_tools = true};
+  router_.model.context_length = 1000;
+  router_.generator->reply = {"<think>h",
+                              "m</think>Wait.<tool_call>{\"name\":\"find\",",
+                              "\"arguments\":{\"q\":1}}</tool_call>"};
+  pb::ChatRequest request = Chat();
+  pb::ChatMessage& called = *request.add_messages();
+  called.set_role("assistant");
+  called.add_tool_calls()->set_name("find");
+  called.mutable_tool_calls(0)->set_arguments_json("{}");
+  request.add_messages()->set_role("tool");
+  request.mutable_messages(2)->set_content("nothing");
+  request.set_request_id("mine");
+  request.set_tools_json(R"([{"type":"function","function":{"name":"find"}}])");
+  std::vector<pb::ChatResponse> responses;
+  const absl::Status status = Run(request, &responses);
+  ASSERT_TRUE(status.ok()) << status;
+  std::string text;
+  std::string reasoning;
+  std::vector<pb::ToolCallDelta> calls;
+  int tokens = 0;
+  for (const pb::ChatResponse& response : responses) {
+    text += response.delta().text();
+    reasoning += response.delta().reasoning();
+    tokens += response.delta().tokens();
+    for (const auto& call : response.delta().tool_calls()) {
+      calls.push_back(call);
+    }
+  }
+  EXPECT_EQ(reasoning, "hm");
+  EXPECT_EQ(text, "Wait.");
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].id(), "call_mine_0");
+  EXPECT_EQ(calls[0].name(), "find");
+  EXPECT_EQ(calls[0].arguments_json(), "{\"q\":1}");
+  EXPECT_EQ(tokens + 1, responses.back().finished().usage().generated_tokens());
+}
+
 TEST_F(GatewayServiceTest, OnlyTheHeaderOfTheOperatorNamesTheTenant) {
   router_.generator->reply = {"x"};
   const auto trusting = MakeGatewayService(pipeline_, "x-sluice-tenant");

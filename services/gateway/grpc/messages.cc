@@ -54,6 +54,22 @@ absl::StatusOr<api::RequestOptions> OptionsOf(const Request& request) {
   return options;
 }
 
+// Leaves `said` empty.
+api::ChatMessage MessageOf(pb::ChatMessage& said) {
+  api::ChatMessage message{.role = std::move(*said.mutable_role()),
+                           .content = std::move(*said.mutable_content()),
+                           .name = std::move(*said.mutable_name())};
+  for (pb::ToolCall& call : *said.mutable_tool_calls()) {
+    message.tool_calls.push_back(
+        {.id = std::move(*call.mutable_id()),
+         .name = std::move(*call.mutable_name()),
+         .arguments_json = std::move(*call.mutable_arguments_json())});
+  }
+  message.tool_call_id = std::move(*said.mutable_tool_call_id());
+  message.reasoning = std::move(*said.mutable_reasoning());
+  return message;
+}
+
 generator::v1::FinishReason ToProto(api::FinishReason reason) {
   switch (reason) {
     case api::FinishReason::kEos:
@@ -92,6 +108,14 @@ struct Fill {
     delta.set_index(event.index);
     delta.set_text(event.text);
     delta.set_tokens(event.tokens);
+    delta.set_reasoning(event.reasoning);
+    for (const api::ToolCallDelta& call : event.tool_calls) {
+      pb::ToolCallDelta& added = *delta.add_tool_calls();
+      added.set_index(call.index);
+      added.set_id(call.id);
+      added.set_name(call.name);
+      added.set_arguments_json(call.arguments_json);
+    }
   }
   void operator()(const api::Finished& event) {
     pb::Finished& finished = *out.mutable_finished();
@@ -116,9 +140,11 @@ absl::StatusOr<api::ChatRequest> ParseChat(const grpc::ByteBuffer& bytes) {
   api::ChatRequest request;
   ASSIGN_OR_RETURN(request.options, OptionsOf(message));
   for (pb::ChatMessage& said : *message.mutable_messages()) {
-    request.messages.push_back({.role = std::move(*said.mutable_role()),
-                                .content = std::move(*said.mutable_content())});
+    request.messages.push_back(MessageOf(said));
   }
+  request.tools_json = std::move(*message.mutable_tools_json());
+  request.template_kwargs_json =
+      std::move(*message.mutable_template_kwargs_json());
   return request;
 }
 

@@ -199,6 +199,47 @@ TEST_F(GatewayRoutesTest, StreamGivesTheTextThenDone) {
   EXPECT_FALSE(done.contains("response"));
 }
 
+TEST_F(GatewayRoutesTest, ThoughtsStandBesideTheAnswer) {
+  router_.form = {.format = AnswerFormat::kQwen3};
+  router_.generator->reply = {"<think>h", "m\n</think>yes"};
+  Json body = Json::parse(Post("/chat", {{"prompt", "hi"}}).body);
+  EXPECT_EQ(body["response"], "yes");
+  EXPECT_EQ(body["reasoning"], "hm");
+  std::string text;
+  std::string reasoning;
+  for (const SseFrame& frame : Frames("/chat_stream", {{"prompt", "hi"}})) {
+    if (frame.event == "reasoning") {
+      reasoning += Json::parse(frame.data).get<std::string>();
+    } else if (frame.event != "done") {
+      text += frame.data;
+    }
+  }
+  EXPECT_EQ(text, "yes");
+  EXPECT_EQ(reasoning, "hm");
+  const Json chat = {{"messages", {{{"role", "user"}, {"content", "hi"}}}}};
+  body = Json::parse(Post("/v1/chat/completions", chat).body);
+  EXPECT_EQ(body["choices"][0]["message"]["content"], "yes");
+  EXPECT_EQ(body["choices"][0]["message"]["reasoning_content"], "hm");
+  Json stream = chat;
+  stream["stream"] = true;
+  text.clear();
+  reasoning.clear();
+  for (const SseFrame& frame : Frames("/v1/chat/completions", stream)) {
+    if (frame.data == "[DONE]") break;
+    const Json delta = Json::parse(frame.data)["choices"][0]["delta"];
+    text += delta.value("content", "");
+    reasoning += delta.value("reasoning_content", "");
+  }
+  EXPECT_EQ(text, "yes");
+  EXPECT_EQ(reasoning, "hm");
+}
+
+TEST_F(GatewayRoutesTest, AnswersWithoutThoughtsSayNothingOfThem) {
+  router_.generator->reply = {"yes"};
+  EXPECT_FALSE(Json::parse(Post("/chat", {{"prompt", "hi"}}).body)
+                   .contains("reasoning"));
+}
+
 TEST_F(GatewayRoutesTest, FailureBeforeTheFirstEventIsAnErrorResponse) {
   router_.tokenizer->failure = absl::UnavailableError("gone");
   const HttpReply reply = Post("/chat_stream", {{"prompt", "hi"}});

@@ -47,10 +47,11 @@ std::string Dump(const Json& body) {
 
 class NativeReply final : public WholeReply {
  public:
-  std::string Body(const api::Started& started, const std::string& text,
+  std::string Body(const api::Started& started, const WholeAnswer& answer,
                    const api::Finished& finished, Nanos duration) override {
     Json body;
-    body["response"] = text;
+    body["response"] = answer.text;
+    if (!answer.reasoning.empty()) body["reasoning"] = answer.reasoning;
     AddReport(body, started, finished, duration);
     return Dump(body);
   }
@@ -71,6 +72,9 @@ class NativeStream final : public StreamReply {
                         std::to_string(progress->prompt_tokens_done));
     }
     if (const auto* delta = std::get_if<api::Delta>(&event)) {
+      if (!delta->reasoning.empty()) {
+        return SseEvent("reasoning", Dump(delta->reasoning));
+      }
       return delta->text.empty() ? SseComment("alive") : SseText(delta->text);
     }
     finished_ = std::get<api::Finished>(event);

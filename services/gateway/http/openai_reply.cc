@@ -43,15 +43,20 @@ class OpenAiReply final : public WholeReply {
  public:
   explicit OpenAiReply(const OpenAiStyle& style) : style_(style) {}
 
-  std::string Body(const api::Started& started, const std::string& text,
+  std::string Body(const api::Started& started, const WholeAnswer& answer,
                    const api::Finished& finished, Nanos duration) override {
     Json choice;
     choice["index"] = 0;
     if (style_.chat) {
-      choice["message"] = {
-          {"role", "assistant"}, {"content", text}, {"refusal", nullptr}};
+      choice["message"] = {{"role", "assistant"},
+                           {"content", answer.text},
+                           {"refusal", nullptr}};
+      // As the models' own services call it; OpenAI keeps it to itself.
+      if (!answer.reasoning.empty()) {
+        choice["message"]["reasoning_content"] = answer.reasoning;
+      }
     } else {
-      choice["text"] = text;
+      choice["text"] = answer.text;
     }
     choice["logprobs"] = nullptr;
     choice["finish_reason"] = FinishWord(finished.reason);
@@ -84,6 +89,9 @@ class OpenAiStream final : public StreamReply {
       return Chunk({{"role", "assistant"}, {"content", ""}}, nullptr);
     }
     if (const auto* delta = std::get_if<api::Delta>(&event)) {
+      if (!delta->reasoning.empty()) {
+        return Chunk({{"reasoning_content", delta->reasoning}}, nullptr);
+      }
       return OfText(delta->text);
     }
     finished_ = std::get<api::Finished>(event);

@@ -12,12 +12,19 @@
 
 namespace sluice::gateway {
 
+// All that an answer said.
+struct WholeAnswer {
+  std::string text = {};
+  std::string reasoning = {};  // empty where the model has none
+};
+
 // Threads: one at a time.
 class WholeReply {
  public:
   virtual ~WholeReply() = default;
-  // `text` is all of the answer; `duration` since the request came.
-  virtual std::string Body(const api::Started& started, const std::string& text,
+  // `duration` since the request came.
+  virtual std::string Body(const api::Started& started,
+                           const WholeAnswer& answer,
                            const api::Finished& finished, Nanos duration) = 0;
 };
 

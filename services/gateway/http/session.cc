@@ -53,7 +53,8 @@ class WholeSession : public std::enable_shared_from_this<WholeSession> {
     if (auto* started = std::get_if<api::Started>(&event)) {
       started_ = std::move(*started);
     } else if (auto* delta = std::get_if<api::Delta>(&event)) {
-      text_ += delta->text;
+      answer_.text += delta->text;
+      answer_.reasoning += delta->reasoning;
     } else if (auto* finished = std::get_if<api::Finished>(&event)) {
       finished_ = std::move(*finished);
     }
@@ -61,7 +62,7 @@ class WholeSession : public std::enable_shared_from_this<WholeSession> {
 
   void Respond() {
     HttpResponse response;
-    response.body = reply_->Body(started_, text_, finished_,
+    response.body = reply_->Body(started_, answer_, finished_,
                                  clock_.Now() - run_->plan().arrival);
     http_->Respond(std::move(response));
   }
@@ -71,7 +72,7 @@ class WholeSession : public std::enable_shared_from_this<WholeSession> {
   const std::unique_ptr<WholeReply> reply_;
   const Clock& clock_;
   api::Started started_;
-  std::string text_;  // bounded by the context
+  WholeAnswer answer_;  // bounded by the context
   api::Finished finished_;
 };
 

@@ -1,5 +1,6 @@
 #include "services/gateway/pipeline/answer.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,16 +15,19 @@ absl::Status BrokenPeer(std::string_view what) {
                    absl::string_view(what.data(), what.size())));
 }
 
+std::vector<api::Event> One(api::Event event) {
+  std::vector<api::Event> events;
+  events.push_back(std::move(event));
+  return events;
+}
+
 }  // namespace
 
-Answer::Answer(std::string request_id, std::string model,
-               std::shared_ptr<const Vocabulary> vocabulary)
-    : request_id_(std::move(request_id)),
-      model_(std::move(model)),
-      vocabulary_(std::move(vocabulary)),
-      decoder_(*vocabulary_, /*skip_special=*/true) {}
+Answer::Answer(AnswerHead head, std::shared_ptr<const Vocabulary> vocabulary,
+               const AnswerWish& wish)
+    : head_(std::move(head)), text_(std::move(vocabulary), wish) {}
 
-absl::StatusOr<api::Event> Answer::Take(GeneratorEvent event) {
+absl::StatusOr<std::vector<api::Event>> Answer::Take(GeneratorEvent event) {
   if (complete_) return BrokenPeer("an event after Finished");
   return std::visit(
       [this](auto&& alternative) {
@@ -32,25 +36,25 @@ absl::StatusOr<api::Event> Answer::Take(GeneratorEvent event) {
       std::move(event));
 }
 
-absl::StatusOr<api::Event> Answer::Convert(api::Queued event) {
+Answer::Events Answer::Convert(api::Queued event) {
   if (started_) return BrokenPeer("Queued after Started");
-  return event;
+  return One(event);
 }
 
-absl::StatusOr<api::Event> Answer::Convert(AttemptStarted event) {
+Answer::Events Answer::Convert(AttemptStarted event) {
   if (started_) return BrokenPeer("a second Started");
   started_ = true;
-  return api::Started{.request_id = request_id_,
-                      .model = model_,
-                      .prompt_tokens = event.prompt_tokens,
-                      .cached_tokens = event.cached_tokens,
-                      .effective_params = std::move(event.effective_params),
-                      .fingerprint = std::move(event.fingerprint)};
+  return One(api::Started{.request_id = head_.request_id,
+                          .model = head_.model,
+                          .prompt_tokens = event.prompt_tokens,
+                          .cached_tokens = event.cached_tokens,
+                          .effective_params = std::move(event.effective_params),
+                          .fingerprint = std::move(event.fingerprint)});
 }
 
-absl::StatusOr<api::Event> Answer::Convert(api::Progress event) {
+Answer::Events Answer::Convert(api::Progress event) {
   if (!started_) return BrokenPeer("Progress before Started");
-  return event;
+  return One(event);
 }
 
 absl::Status Answer::CheckDelta(const TokenDelta& event) const {
@@ -66,34 +70,37 @@ absl::Status Answer::CheckDelta(const TokenDelta& event) const {
         absl::StrCat("trim_bytes ", event.finish->trim_bytes, ", limit 0"));
   }
   for (const int32_t id : event.ids) {
-    if (id < 0 || id >= vocabulary_->size()) {
+    if (id < 0 || id >= head_.vocabulary_size) {
       return BrokenPeer(
-          absl::StrCat("id ", id, ", limit 0 to ", vocabulary_->size() - 1));
+          absl::StrCat("id ", id, ", limit 0 to ", head_.vocabulary_size - 1));
     }
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<api::Event> Answer::Convert(TokenDelta event) {
+Answer::Events Answer::Convert(TokenDelta event) {
   RETURN_IF_ERROR(CheckDelta(event));
-  api::Delta delta;
-  delta.tokens = static_cast<int32_t>(event.ids.size());
+  const auto tokens = static_cast<int32_t>(event.ids.size());
+  std::vector<api::Delta> deltas;
   if (event.finish) {
-    delta.text = decoder_.Finish(event.ids, event.finish->trim_bytes);
+    deltas = text_.Finish(event.ids, event.finish->trim_bytes);
     finish_ = std::move(event.finish);
-  } else if (!event.ids.empty()) {
-    delta.text = decoder_.Push(event.ids);
+  } else {
+    deltas = text_.Push(event.ids);
   }
-  return delta;
+  if (deltas.empty()) deltas.emplace_back();
+  deltas.front().tokens = tokens;
+  return std::vector<api::Event>(std::make_move_iterator(deltas.begin()),
+                                 std::make_move_iterator(deltas.end()));
 }
 
-absl::StatusOr<api::Event> Answer::Convert(AttemptFinished event) {
+Answer::Events Answer::Convert(AttemptFinished event) {
   if (!finish_.has_value()) return BrokenPeer("Finished before the sequence");
   complete_ = true;
-  return api::Finished{.reason = finish_->reason,
-                       .matched_stop = std::move(finish_->matched_stop),
-                       .usage = event.usage,
-                       .timings = event.timings};
+  return One(api::Finished{.reason = finish_->reason,
+                           .matched_stop = std::move(finish_->matched_stop),
+                           .usage = event.usage,
+                           .timings = event.timings});
 }
 
 }  // namespace sluice::gateway

@@ -10,12 +10,14 @@ namespace {
 class AnswerTest : public testing::Test {
  protected:
   absl::StatusOr<std::string> TextOf(TokenDelta delta) {
-    auto event = answer_.Take(std::move(delta));
-    if (!event.ok()) return event.status();
-    return std::get<api::Delta>(*event).text;
+    const auto events = answer_.Take(std::move(delta));
+    if (!events.ok()) return events.status();
+    EXPECT_EQ(events->size(), 1u);
+    return std::get<api::Delta>(events->front()).text;
   }
 
-  Answer answer_{"id", "tiny", ByteVocabulary()};
+  // The model has one id more than its tokenizer.
+  Answer answer_{{"id", "tiny", 258}, ByteVocabulary(), {}};
 };
 
 TEST_F(AnswerTest, BytesOfACharacterWaitUntilItIsWhole) {
@@ -37,9 +39,10 @@ TEST_F(AnswerTest, StopInsideATokenIsTrimmed) {
       "t");
   const auto finished = answer_.Take(AttemptFinished{});
   ASSERT_TRUE(finished.ok());
-  EXPECT_EQ(std::get<api::Finished>(*finished).matched_stop, "wo");
-  EXPECT_EQ(std::get<api::Finished>(*finished).reason,
-            api::FinishReason::kStop);
+  ASSERT_EQ(finished->size(), 1u);
+  const auto& event = std::get<api::Finished>(finished->front());
+  EXPECT_EQ(event.matched_stop, "wo");
+  EXPECT_EQ(event.reason, api::FinishReason::kStop);
   EXPECT_TRUE(answer_.complete());
 }
 
@@ -48,14 +51,36 @@ TEST_F(AnswerTest, SpecialTokensLeaveNoText) {
   EXPECT_EQ(*TextOf({.ids = {'a', 256, 'b'}}), "ab");
 }
 
+TEST_F(AnswerTest, IdsPastTheTokenizersLeaveNoText) {
+  ASSERT_TRUE(answer_.Take(AttemptStarted{}).ok());
+  EXPECT_EQ(*TextOf({.ids = {'a', 257, 'b'}}), "ab");
+}
+
+TEST_F(AnswerTest, EachKindIsADeltaAndTheFirstHasTheTokens) {
+  AnswerWish wish{.form = {.format = AnswerFormat::kQwen3}, .reasoning = true};
+  Answer answer({"id", "tiny", 257}, ByteVocabulary(), wish);
+  ASSERT_TRUE(answer.Take(AttemptStarted{}).ok());
+  const auto events =
+      answer.Take(TokenDelta{.ids = IdsOf("<think>hm</think>yes")});
+  ASSERT_TRUE(events.ok()) << events.status();
+  ASSERT_EQ(events->size(), 2u);
+  const auto& thought = std::get<api::Delta>(events->at(0));
+  EXPECT_EQ(thought.reasoning, "hm");
+  EXPECT_EQ(thought.text, "");
+  EXPECT_EQ(thought.tokens, 20);
+  const auto& text = std::get<api::Delta>(events->at(1));
+  EXPECT_EQ(text.text, "yes");
+  EXPECT_EQ(text.tokens, 0);
+}
+
 TEST_F(AnswerTest, PeerThatBreaksItsContractIsFoundOut) {
   EXPECT_EQ(TextOf({.ids = {1}}).status().code(), absl::StatusCode::kInternal);
   EXPECT_FALSE(answer_.Take(api::Progress{}).ok());
   ASSERT_TRUE(answer_.Take(AttemptStarted{}).ok());
   EXPECT_FALSE(answer_.Take(AttemptStarted{}).ok());
   EXPECT_FALSE(answer_.Take(api::Queued{}).ok());
-  EXPECT_EQ(TextOf({.ids = {257}}).status().message(),
-            "generator: broke its contract, id 257, limit 0 to 256");
+  EXPECT_EQ(TextOf({.ids = {258}}).status().message(),
+            "generator: broke its contract, id 258, limit 0 to 257");
   EXPECT_FALSE(TextOf({.ids = {-1}}).ok());
   EXPECT_FALSE(TextOf({.index = 1, .ids = {1}}).ok());
   EXPECT_FALSE(TextOf({.finish = SequenceFinish{.trim_bytes = -1}}).ok());

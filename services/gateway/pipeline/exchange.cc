@@ -1,5 +1,6 @@
 #include "services/gateway/pipeline/exchange.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,15 +17,18 @@ Exchange::Exchange(ExchangePlan plan, const Clock& clock,
       clock_(clock),
       observer_(observer),
       on_end_(std::move(on_end)),
-      answer_(plan_.request_id, plan_.route.model.name, plan_.route.vocabulary),
+      answer_({.request_id = plan_.request_id,
+               .model = plan_.route.model.name,
+               .vocabulary_size = plan_.route.model.vocabulary_size},
+              plan_.route.vocabulary, plan_.wish),
       account_(plan_.route_name, plan_.request_id, plan_.route.model.name,
                plan_.arrival) {}
 
-void Exchange::StartChat(const std::vector<api::ChatMessage>& messages,
+void Exchange::StartChat(const api::ChatPrompt& prompt,
                          SharedIds public_prefix) {
   public_prefix_ = std::move(public_prefix);
   KeepTokenizerCall(plan_.route.tokenizer->RenderChat(
-      messages, plan_.deadline,
+      prompt, plan_.deadline,
       [self = shared_from_this()](absl::StatusOr<std::vector<int32_t>> ids) {
         self->OnPrompt(std::move(ids));
       }));
@@ -59,6 +63,7 @@ void Exchange::OnPrompt(absl::StatusOr<std::vector<int32_t>> ids) {
   {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
+    answer_.OnPrompt(*ids);
     observation = account_.OnPrompt(ids->size(), clock_.Now());
   }
   observation.TellTo(observer_);
@@ -100,15 +105,19 @@ void Exchange::Next(NextCallback done) {
   {
     absl::MutexLock lock(&mutex_);
     SLUICE_CHECK(waiting_ == nullptr, "one Next waits at a time");
-    if (!ended_) {
+    if (ended_) {
+      if (!status_.ok()) outcome = status_;
+    } else if (!ready_.empty()) {
+      outcome = std::optional(std::move(ready_.front()));
+      ready_.pop_front();
+      paused_since_ = clock_.Now();
+    } else {
       std::swap(waiting_, done);
       waiting_since_ = clock_.Now();
       stream = stream_;
-    } else if (!status_.ok()) {
-      outcome = status_;
     }
   }
-  // Still ours: the request has ended.
+  // Still ours: the answer is known.
   if (done != nullptr) return done(std::move(outcome));
   if (stream != nullptr) ReadOn(*stream);
 }
@@ -125,18 +134,21 @@ void Exchange::OnGeneratorEvent(
   if (!event.ok()) return End(FromBackend("generator", event.status()));
   if (!event->has_value()) return OnGeneratorEnd();
   Observation observation;
-  absl::StatusOr<api::Event> taken = TakeEvent(*std::move(*event), observation);
+  absl::StatusOr<std::vector<api::Event>> taken =
+      TakeEvent(*std::move(*event), observation);
   if (!taken.ok()) return End(taken.status());
   observation.TellTo(observer_);
   Deliver(*std::move(taken));
 }
 
-absl::StatusOr<api::Event> Exchange::TakeEvent(GeneratorEvent event,
-                                               Observation& observation) {
+absl::StatusOr<std::vector<api::Event>> Exchange::TakeEvent(
+    GeneratorEvent event, Observation& observation) {
   absl::MutexLock lock(&mutex_);
   if (ended_) return status_;
-  absl::StatusOr<api::Event> taken = answer_.Take(std::move(event));
-  if (taken.ok()) observation = account_.OnEvent(*taken, clock_.Now());
+  absl::StatusOr<std::vector<api::Event>> taken =
+      answer_.Take(std::move(event));
+  // What the books ask of several Deltas is all in the first.
+  if (taken.ok()) observation = account_.OnEvent(taken->front(), clock_.Now());
   return taken;
 }
 
@@ -151,16 +163,18 @@ void Exchange::OnGeneratorEnd() {
                      "generator: broke its contract, no Finished at the end"));
 }
 
-void Exchange::Deliver(api::Event event) {
+void Exchange::Deliver(std::vector<api::Event> events) {
   NextCallback done;
   {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
     done = std::exchange(waiting_, nullptr);
     paused_since_ = clock_.Now();
+    ready_.assign(std::make_move_iterator(events.begin() + 1),
+                  std::make_move_iterator(events.end()));
   }
   SLUICE_CHECK(done != nullptr, "the Generator is read only for a Next");
-  done(std::optional<api::Event>(std::move(event)));
+  done(std::optional<api::Event>(std::move(events.front())));
 }
 
 void Exchange::Cancel(absl::Status why) { End(std::move(why)); }
@@ -216,6 +230,7 @@ void Exchange::End(absl::Status status) {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
     ended_ = true;
+    ready_.clear();
     std::swap(unread, on_end_unread_);
     status_ = status;
     done = std::exchange(waiting_, nullptr);

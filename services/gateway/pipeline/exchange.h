@@ -4,6 +4,7 @@
 // pulls events one by one; what it does not pull is not read from the
 // Generator, so a slow client holds back its own request and nothing else.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,6 +33,7 @@ struct ExchangePlan {
   Route route;
   api::SamplingParams params;  // complete, the seed included
   Handling handling;
+  AnswerWish wish;           // what the answer is read for
   std::string prompt_field;  // what the client called the prompt
   Nanos arrival = 0;
   Nanos deadline = 0;
@@ -58,7 +60,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // Sets it going. REQUIRES: called once, one of the two.
   // `public_prefix` is what the ids of the chat may begin with that all
   // tenants share; null: nothing.
-  void StartChat(const std::vector<api::ChatMessage>& messages,
+  void StartChat(const api::ChatPrompt& prompt,
                  SharedIds public_prefix = nullptr);
   void StartText(const std::string& text);
 
@@ -91,10 +93,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void ReadOn(GeneratorStream& stream);
   void OnGeneratorEvent(absl::StatusOr<std::optional<GeneratorEvent>> event);
   void OnGeneratorEnd();
-  // The client's event, and what the observer must hear of it.
-  absl::StatusOr<api::Event> TakeEvent(GeneratorEvent event,
-                                       Observation& observation);
-  void Deliver(api::Event event);
+  // The client's events, and what the observer must hear of them.
+  absl::StatusOr<std::vector<api::Event>> TakeEvent(GeneratorEvent event,
+                                                    Observation& observation);
+  void Deliver(std::vector<api::Event> events);
   // UNAVAILABLE or RESOURCE_EXHAUSTED when one side has stood still too long.
   absl::Status JudgePace(Nanos now) const;
   void End(absl::Status status);
@@ -114,6 +116,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Nanos waiting_since_ ABSL_GUARDED_BY(mutex_) = 0;
   Nanos paused_since_ ABSL_GUARDED_BY(mutex_) = 0;  // while none waits
   std::function<void()> on_end_unread_ ABSL_GUARDED_BY(mutex_);
+  // What else became of the Generator's last event; read before the next one,
+  // so there is no more of it than one event holds.
+  std::deque<api::Event> ready_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Call> tokenizer_call_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<GeneratorStream> stream_ ABSL_GUARDED_BY(mutex_);
   Answer answer_ ABSL_GUARDED_BY(mutex_);

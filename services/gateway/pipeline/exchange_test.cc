@@ -20,6 +20,9 @@ class ExchangeTest : public testing::Test {
     plan.request_id = "id";
     plan.route = *router_.Pick("model", "");
     plan.prompt_field = "prompt";
+    if (reads_thoughts_) {
+      plan.wish = {.form = {.format = AnswerFormat::kQwen3}, .reasoning = true};
+    }
     plan.arrival = clock_.Now();
     plan.deadline = kDeadline;
     plan.max_silence = 10 * kNanosPerSecond;
@@ -50,6 +53,7 @@ class ExchangeTest : public testing::Test {
   FakeClock clock_;
   FakeRouter router_;
   FakeObserver observer_;
+  bool reads_thoughts_ = false;
   int ends_ = 0;
   std::shared_ptr<std::optional<Outcome>> late_;
 };
@@ -110,6 +114,38 @@ TEST_F(ExchangeTest, SlowReaderIsNotReadAhead) {
   ASSERT_TRUE(Next(*exchange).has_value());
   EXPECT_EQ(stream().reads(), 2);
   exchange->Cancel();
+}
+
+TEST_F(ExchangeTest, AllOfOneEventIsTakenBeforeTheGeneratorIsReadOn) {
+  reads_thoughts_ = true;
+  auto exchange = Started();
+  stream().Push(AttemptStarted{});
+  stream().Push(TokenDelta{.ids = IdsOf("<think>hm</think>yes")});
+  stream().Push(TokenDelta{.ids = IdsOf("!")});
+  const auto delta = [&] { return std::get<api::Delta>(***Next(*exchange)); };
+  ASSERT_TRUE(Next(*exchange).has_value());
+  EXPECT_EQ(delta().reasoning, "hm");
+  EXPECT_EQ(stream().reads(), 2);
+  clock_.Advance(5);
+  EXPECT_EQ(delta().text, "yes");
+  EXPECT_EQ(stream().reads(), 2);
+  EXPECT_EQ(exchange->paused_since(), clock_.Now());
+  EXPECT_EQ(delta().text, "!");
+  EXPECT_EQ(stream().reads(), 3);
+  EXPECT_EQ(observer_.first_tokens().size(), 1u);
+  EXPECT_EQ(observer_.gaps().size(), 1u);
+  exchange->Cancel();
+}
+
+TEST_F(ExchangeTest, WhatWasNotTakenOfAnEventGoesWithTheRequest) {
+  reads_thoughts_ = true;
+  auto exchange = Started();
+  stream().Push(AttemptStarted{});
+  stream().Push(TokenDelta{.ids = IdsOf("<think>hm</think>yes")});
+  ASSERT_TRUE(Next(*exchange).has_value());
+  ASSERT_TRUE(Next(*exchange).has_value());
+  exchange->Cancel();
+  EXPECT_EQ(Next(*exchange)->status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(ExchangeTest, AClientThatTakesNothingLosesItsRequest) {

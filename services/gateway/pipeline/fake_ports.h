@@ -76,16 +76,16 @@ class FakeTokenizer final : public TokenizerPort {
                                  IdsCallback done) override {
     return Run(text, std::move(done));
   }
-  std::shared_ptr<Call> RenderChat(
-      const std::vector<api::ChatMessage>& messages, Nanos deadline,
-      IdsCallback done) override {
-    std::string text;
-    for (const auto& message : messages) {
+  std::shared_ptr<Call> RenderChat(const api::ChatPrompt& prompt,
+                                   Nanos deadline, IdsCallback done) override {
+    std::string text = prompt.tools_json;
+    for (const auto& message : prompt.messages) {
       text += message.role + ":" + message.content + "\n";
     }
-    return Run(text, std::move(done));
+    return Run(text + generation_prompt, std::move(done));
   }
 
+  std::string generation_prompt;  // at the end of every chat
   bool held = false;
   absl::Status failure;                 // answered instead, unless OK
   std::shared_ptr<FakeCall> last_call;  // of a held one
@@ -246,7 +246,8 @@ class FakeRouter final : public RouterPort {
     return Route{.model = model,
                  .vocabulary = vocabulary,
                  .tokenizer = tokenizer,
-                 .generator = generator};
+                 .generator = generator,
+                 .form = form};
   }
   std::vector<Route> Routes() const override {
     if (!failure.ok()) return {};
@@ -265,6 +266,7 @@ class FakeRouter final : public RouterPort {
   std::shared_ptr<FakeTokenizer> tokenizer;
   std::shared_ptr<FakeGenerator> generator;
   ModelInfo model;
+  AnswerForm form;
   std::string instance = "1";
   absl::Status failure;
 };

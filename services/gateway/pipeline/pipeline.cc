@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
+#include "services/gateway/api/chat_checks.h"
 #include "services/gateway/pipeline/backend_status.h"
 
 namespace sluice::gateway {
@@ -52,6 +53,21 @@ absl::StatusOr<Handling> HandlingOf(const api::RequestOptions& options,
   return handling;
 }
 
+// The answers of a chat are read for what its model writes into them.
+absl::StatusOr<AnswerWish> WishOf(const api::ChatPrompt& chat,
+                                  const api::RequestOptions& options,
+                                  const Route& route) {
+  AnswerWish wish;
+  wish.form = route.form;
+  wish.tools = api::OffersTools(chat);
+  wish.reasoning = true;
+  wish.call_id_prefix = absl::StrCat("call_", options.request_id, "_");
+  if (!wish.tools || route.form.takes_tools) return wish;
+  return FieldError(options.names.Of("tools_json"),
+                    "the model has no form for tools",
+                    api::Quoted(route.model.name));
+}
+
 // A seed that survives the doubles of a JavaScript client.
 uint64_t DrawSeed(RandomSource& random) { return random.Next() >> 11; }
 
@@ -69,15 +85,16 @@ absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Start(
   const Nanos arrival = parts_.clock.Now();
   const absl::Status valid = api::Validate(request);
   if (!valid.ok()) return Refuse(route, request.options, arrival, valid);
-  const std::string field = request.options.names.Of("messages");
+  const Asked asked = {.prompt_field = request.options.names.Of("messages"),
+                       .chat = &request};
   ASSIGN_OR_RETURN(std::shared_ptr<Exchange> exchange,
-                   Admit(route, std::move(request.options), field, arrival));
+                   Admit(route, std::move(request.options), asked, arrival));
   SharedIds prefix;
   if (parts_.public_prefixes != nullptr) {
     prefix =
         parts_.public_prefixes->Find(request.messages, exchange->plan().route);
   }
-  exchange->StartChat(request.messages, std::move(prefix));
+  exchange->StartChat(request, std::move(prefix));
   return exchange;
 }
 
@@ -86,9 +103,9 @@ absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Start(
   const Nanos arrival = parts_.clock.Now();
   const absl::Status valid = api::Validate(request);
   if (!valid.ok()) return Refuse(route, request.options, arrival, valid);
-  const std::string field = request.options.names.Of("prompt");
+  const Asked asked = {.prompt_field = request.options.names.Of("prompt")};
   ASSIGN_OR_RETURN(std::shared_ptr<Exchange> exchange,
-                   Admit(route, std::move(request.options), field, arrival));
+                   Admit(route, std::move(request.options), asked, arrival));
   exchange->StartText(request.prompt);
   return exchange;
 }
@@ -99,18 +116,18 @@ absl::Status Pipeline::Refused(std::string_view route,
 }
 
 absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Admit(
-    std::string_view route, api::RequestOptions options,
-    std::string prompt_field, Nanos arrival) {
+    std::string_view route, api::RequestOptions options, Asked asked,
+    Nanos arrival) {
   // What is known to be too much is refused before any work.
   const absl::Status room = Room();
   if (!room.ok()) return Refuse(route, options, arrival, room);
   if (options.request_id.empty()) options.request_id = DrawId(parts_.random);
-  absl::StatusOr<ExchangePlan> plan = Plan(route, options);
+  absl::StatusOr<ExchangePlan> plan = Plan(route, options, asked);
   if (!plan.ok()) return Refuse(route, options, arrival, plan.status());
   const Nanos allowed = std::min(
       options.timeout.value_or(options_.request_timeout_ms * kNanosPerMilli),
       options_.max_request_timeout_ms * kNanosPerMilli);
-  plan->prompt_field = std::move(prompt_field);
+  plan->prompt_field = std::move(asked.prompt_field);
   plan->arrival = arrival;
   plan->deadline = arrival + allowed;
   auto exchange = std::make_shared<Exchange>(
@@ -123,7 +140,8 @@ absl::StatusOr<std::shared_ptr<Exchange>> Pipeline::Admit(
 }
 
 absl::StatusOr<ExchangePlan> Pipeline::Plan(std::string_view route,
-                                            api::RequestOptions options) const {
+                                            api::RequestOptions options,
+                                            const Asked& asked) const {
   const api::FieldNames& names = options.names;
   ASSIGN_OR_RETURN(const Preset* preset,
                    parts_.presets.Find(names.Of("preset"), options.preset));
@@ -132,6 +150,9 @@ absl::StatusOr<ExchangePlan> Pipeline::Plan(std::string_view route,
                    parts_.router.Pick(names.Of("model"), options.model));
   const ModelInfo& model = plan.route.model;
   ASSIGN_OR_RETURN(plan.handling, HandlingOf(options, model));
+  if (asked.chat != nullptr) {
+    ASSIGN_OR_RETURN(plan.wish, WishOf(*asked.chat, options, plan.route));
+  }
   plan.params = ResolveParams(options.params, preset, model.default_params,
                               model.context_length);
   RETURN_IF_ERROR(

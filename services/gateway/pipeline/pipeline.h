@@ -75,13 +75,19 @@ class Pipeline {
   size_t paused() const;
 
  private:
+  // What a request asks for beside its options.
+  struct Asked {
+    std::string prompt_field;
+    const api::ChatPrompt* chat = nullptr;  // null: a completion
+  };
+
   // Errors as Start.
   absl::StatusOr<std::shared_ptr<Exchange>> Admit(std::string_view route,
                                                   api::RequestOptions options,
-                                                  std::string prompt_field,
-                                                  Nanos arrival);
+                                                  Asked asked, Nanos arrival);
   absl::StatusOr<ExchangePlan> Plan(std::string_view route,
-                                    api::RequestOptions options) const;
+                                    api::RequestOptions options,
+                                    const Asked& asked) const;
   // OK while one more request may be in flight.
   absl::Status Room() const;
   absl::Status RoomLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

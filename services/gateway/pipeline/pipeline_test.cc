@@ -202,6 +202,93 @@ TEST_F(PipelineTest, DrainRefusesNewRequestsAndKeepsRunningOnes) {
   EXPECT_EQ(pipeline().in_flight(), 0u);
 }
 
+// Every Delta of an answer, one after the other.
+struct Heard {
+  std::string text = {};
+  std::string reasoning = {};
+  std::vector<api::ToolCallDelta> calls = {};
+};
+
+Heard Listen(Exchange& exchange) {
+  Heard heard;
+  for (bool more = true; more;) {
+    exchange.Next([&](absl::StatusOr<std::optional<api::Event>> next) {
+      EXPECT_TRUE(next.ok()) << next.status();
+      more = next.ok() && next->has_value();
+      if (!more) return;
+      const auto* delta = std::get_if<api::Delta>(&**next);
+      if (delta == nullptr) return;
+      heard.text += delta->text;
+      heard.reasoning += delta->reasoning;
+      heard.calls.insert(heard.calls.end(), delta->tool_calls.begin(),
+                         delta->tool_calls.end());
+    });
+  }
+  return heard;
+}
+
+constexpr char kTools[] = R"([{"type":"function","function":{"name":"find"}}])";
+constexpr char kCall[] =
+    "hm</think>Wait.<tool_call>{\"name\":\"find\",\"arguments\":{\"q\":1}}"
+    "</tool_call>";
+
+TEST_F(PipelineTest, AChatWithToolsIsAnsweredInTypedPieces) {
+  router_.form = {.format = AnswerFormat::kQwen3, .takes_tools = true};
+  router_.model.context_length = 1000;
+  router_.tokenizer->generation_prompt = "<think>\n";
+  router_.generator->reply = {kCall};
+  api::ChatRequest request = Chat();
+  request.options.request_id = "r1";
+  request.tools_json = kTools;
+  const auto exchange = pipeline().Start("test", request);
+  ASSERT_TRUE(exchange.ok()) << exchange.status();
+  const Heard heard = Listen(**exchange);
+  EXPECT_EQ(heard.reasoning, "hm");
+  EXPECT_EQ(heard.text, "Wait.");
+  ASSERT_EQ(heard.calls.size(), 1u);
+  EXPECT_EQ(heard.calls[0].index, 0);
+  EXPECT_EQ(heard.calls[0].id, "call_r1_0");
+  EXPECT_EQ(heard.calls[0].name, "find");
+  EXPECT_EQ(heard.calls[0].arguments_json, "{\"q\":1}");
+  const std::vector<int32_t> prompt =
+      router_.generator->last_attempt().prompt_ids;
+  EXPECT_EQ(prompt, IdsOf(std::string(kTools) + "user:hi\n<think>\n"));
+}
+
+TEST_F(PipelineTest, WithoutToolsCallsAreText) {
+  router_.form = {.format = AnswerFormat::kHermes, .takes_tools = true};
+  router_.generator->reply = {kCall};
+  const auto exchange = pipeline().Start("test", Chat());
+  ASSERT_TRUE(exchange.ok()) << exchange.status();
+  const Heard heard = Listen(**exchange);
+  EXPECT_EQ(heard.text, kCall);
+  EXPECT_EQ(heard.reasoning, "");
+  EXPECT_TRUE(heard.calls.empty());
+}
+
+TEST_F(PipelineTest, ACompletionIsNeverReadForThoughts) {
+  router_.form = {.format = AnswerFormat::kQwen3, .takes_tools = true};
+  router_.generator->reply = {"<think>", kCall};
+  api::CompletionRequest request;
+  request.prompt = "raw<think>";
+  const auto exchange = pipeline().Start("test", request);
+  ASSERT_TRUE(exchange.ok()) << exchange.status();
+  EXPECT_EQ(Listen(**exchange).text, std::string("<think>") + kCall);
+}
+
+TEST_F(PipelineTest, ToolsThatTheModelHasNoFormForAreRefused) {
+  api::ChatRequest request = Chat();
+  request.tools_json = kTools;
+  const absl::Status status = StartStatus(request);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message(),
+            "tools_json: the model has no form for tools, got \"tiny\"");
+  EXPECT_EQ(FieldOf(status), "tools_json");
+  EXPECT_EQ(pipeline().in_flight(), 0u);
+  request.tools_json = " [ ]\n";
+  EXPECT_TRUE(StartStatus(request).ok());
+}
+
 TEST_F(PipelineTest, CompletionSendsThePromptAsItIs) {
   api::CompletionRequest request;
   request.prompt = "raw";

@@ -17,6 +17,7 @@
 #include "common/vocabulary/vocabulary.h"
 #include "services/gateway/api/event.h"
 #include "services/gateway/api/request.h"
+#include "services/gateway/pipeline/answer_form.h"
 
 namespace sluice::gateway {
 
@@ -39,9 +40,9 @@ class TokenizerPort {
   virtual ~TokenizerPort() = default;
   virtual std::shared_ptr<Call> Tokenize(const std::string& text,
                                          Nanos deadline, IdsCallback done) = 0;
-  virtual std::shared_ptr<Call> RenderChat(
-      const std::vector<api::ChatMessage>& messages, Nanos deadline,
-      IdsCallback done) = 0;
+  virtual std::shared_ptr<Call> RenderChat(const api::ChatPrompt& prompt,
+                                           Nanos deadline,
+                                           IdsCallback done) = 0;
 };
 
 // How a Generator shall treat a request, beside how it chooses tokens.
@@ -137,6 +138,7 @@ struct Route {
   std::shared_ptr<TokenizerPort> tokenizer;
   std::shared_ptr<GeneratorPort> generator;
   std::string instance = {};  // names this run of the Generator
+  AnswerForm form = {};       // how answers to chats are read
 };
 
 // Threads: any.

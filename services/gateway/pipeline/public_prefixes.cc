@@ -113,10 +113,10 @@ const PublicPrefixes::Lesson* PublicPrefixes::FindLesson(const Route& route,
   return found == lessons_.end() ? nullptr : &found->second[prompt];
 }
 
-std::vector<api::ChatMessage> PublicPrefixes::ProbeChat(
-    size_t prompt, const char* user) const {
-  return {{.role = "system", .content = system_prompts_[prompt]},
-          {.role = "user", .content = user}};
+api::ChatPrompt PublicPrefixes::ProbeChat(size_t prompt,
+                                          const char* user) const {
+  return {.messages = {{.role = "system", .content = system_prompts_[prompt]},
+                       {.role = "user", .content = user}}};
 }
 
 void PublicPrefixes::Learn(const Job& job) {

@@ -74,8 +74,7 @@ class PublicPrefixes : public std::enable_shared_from_this<PublicPrefixes> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Lesson* FindLesson(const Route& route, size_t prompt) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::vector<api::ChatMessage> ProbeChat(size_t prompt,
-                                          const char* user) const;
+  api::ChatPrompt ProbeChat(size_t prompt, const char* user) const;
 
   void Learn(const Job& job);
   void OnFirst(const Job& job, absl::StatusOr<std::vector<int32_t>> ids);

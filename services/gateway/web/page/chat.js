@@ -16,6 +16,18 @@ function add(kind, text) {
   return node;
 }
 
+// Where the thoughts before an answer go: a fold above it.
+function thoughtsOf(turn) {
+  if (turn.previousElementSibling?.className !== "thoughts") {
+    const fold = document.createElement("details");
+    fold.className = "thoughts";
+    fold.append(document.createElement("summary"), document.createElement("p"));
+    fold.firstElementChild.textContent = "Reasoning";
+    turn.before(fold);
+  }
+  return turn.previousElementSibling.lastElementChild;
+}
+
 // Calls onEvent(name, data) for each server-sent event of the response.
 async function readEvents(response, onEvent) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -62,6 +74,9 @@ async function ask(turn, signal) {
   await readEvents(response, (name, data) => {
     if (name === "message") turn.textContent += data;
     if (name === "text_json") turn.textContent += JSON.parse(data);
+    if (name === "reasoning") {
+      thoughtsOf(turn).textContent += JSON.parse(data);
+    }
     if (name === "done") report = JSON.parse(data);
     if (name === "error") throw new Error(JSON.parse(data).error.message);
     log.scrollTop = log.scrollHeight;
@@ -112,7 +127,7 @@ byId("stop").addEventListener("click", () => running?.abort());
 byId("clear").addEventListener("click", () => {
   running?.abort();
   messages.length = 0;
-  for (const node of log.querySelectorAll("div")) node.remove();
+  for (const node of log.querySelectorAll("div, details")) node.remove();
   byId("hint").hidden = false;
 });
 
