@@ -10,7 +10,8 @@
 namespace sluice {
 namespace {
 
-constexpr int64_t kMaxStrip = 16;
+constexpr int64_t kMaxStripStart = 1 << 16;
+constexpr int64_t kMaxStripStop = 16;  // looked for at every token
 
 absl::Status Unsupported(std::string_view what) {
   return absl::UnimplementedError(absl::StrCat(
@@ -151,8 +152,9 @@ class DecoderChain::Reader {
 
   absl::Status AddStrip(const JsonValue& json) {
     ASSIGN_OR_RETURN(std::string content, ReadString(json, "content", " "));
-    ASSIGN_OR_RETURN(int64_t start, json.GetIntOr("start", 0, 0, kMaxStrip));
-    ASSIGN_OR_RETURN(int64_t stop, json.GetIntOr("stop", 0, 0, kMaxStrip));
+    ASSIGN_OR_RETURN(int64_t start,
+                     json.GetIntOr("start", 0, 0, kMaxStripStart));
+    ASSIGN_OR_RETURN(int64_t stop, json.GetIntOr("stop", 0, 0, kMaxStripStop));
     if (content.empty() || content.size() != Utf8Length(content[0])) {
       return json.Error("content must be one character");
     }

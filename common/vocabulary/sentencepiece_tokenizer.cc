@@ -22,6 +22,8 @@ constexpr std::string_view kChatGlmTokens[] = {
 
 std::string_view Bool(bool value) { return value ? "true" : "false"; }
 
+constexpr int kEverySpace = 1 << 16;
+
 void AppendMember(std::string_view name, bool value, std::string& out) {
   out.append(",\"").append(name).append("\":").append(Bool(value));
 }
@@ -77,8 +79,14 @@ void AppendDecoder(const SentencePieceModel& model, std::string& out) {
   out += R"(,"decoder":{"type":"Sequence","decoders":[{"type":"Replace",)"
          R"("pattern":{"String":"\u2581"},"content":" "},)"
          R"({"type":"ByteFallback"},{"type":"Fuse"})";
-  if (model.add_dummy_prefix && !model.space_as_suffix) {
-    out += R"(,{"type":"Strip","content":" ","start":1,"stop":0})";
+  // One space in front is the model's own; with the other rule none is the
+  // text's.
+  const int strip = model.remove_extra_whitespaces ? kEverySpace
+                    : model.add_dummy_prefix       ? 1
+                                                   : 0;
+  if (strip > 0) {
+    absl::StrAppend(&out, R"(,{"type":"Strip","content":" ","stop":0,"start":)",
+                    strip, "}");
   }
   out += "]}";
 }

@@ -45,7 +45,8 @@ void StreamDecoder::Take(int32_t id) {
   held_at_end_ = {};
   std::string_view bytes = FormOf(*entry);
   at_first_ = false;
-  while (strip_left_ > 0 && bytes.starts_with(strip_)) {
+  const bool as_it_is = entry->first_bytes == entry->bytes;
+  while (strip_left_ > 0 && !as_it_is && bytes.starts_with(strip_)) {
     bytes.remove_prefix(strip_.size());
     --strip_left_;
   }

@@ -229,6 +229,7 @@ absl::StatusOr<Vocabulary> MakeVocabulary(const JsonValue& root,
     const bool shows_unknown =
         piece.kind == PieceKind::kUnknown && !unknown.empty();
     entries[id] = decoder.EntryOf(shows_unknown ? unknown : piece.spelling);
+    if (shows_unknown) entries[id].first_bytes = entries[id].bytes;
     entries[id].special = piece.kind == PieceKind::kControl;
   }
   if (table.pieces.empty()) {

@@ -17,7 +17,8 @@ namespace sluice {
 struct VocabularyEntry {
   std::string bytes;     // what the id adds to the text; need not be UTF-8
   bool special = false;  // left out of text unless specials are shown
-  // Instead of `bytes` where the id is the first or the last one of a text.
+  // Instead of `bytes` where the id is the first or the last one of a text. A
+  // first form that equals `bytes` says that rules strip nothing off them.
   std::optional<std::string> first_bytes = std::nullopt;
   std::optional<std::string> last_bytes = std::nullopt;
 };

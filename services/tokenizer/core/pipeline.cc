@@ -117,11 +117,14 @@ class Pipeline::Run {
   // `offset` on.
   void AddOffset(const NormalizedText& stretch, uint32_t offset,
                  const NormalizedText& text, Piece token) {
-    const uint32_t begin = offset + text.OriginalBegin(token.begin);
-    const uint32_t end = offset + text.OriginalEnd(token.end);
+    const uint32_t begin =
+        stretch.OriginalBegin(offset + text.OriginalBegin(token.begin));
+    const uint32_t end =
+        stretch.OriginalEnd(offset + text.OriginalEnd(token.end));
+    // What stands for nothing lies behind what was removed there.
     out_.offsets.push_back(
-        {static_cast<int32_t>(base_ + stretch.OriginalBegin(begin)),
-         static_cast<int32_t>(base_ + stretch.OriginalEnd(end))});
+        {static_cast<int32_t>(base_ + begin),
+         static_cast<int32_t>(base_ + std::max(begin, end))});
   }
 
   const PipelineParts& parts_;

@@ -232,6 +232,22 @@ TEST(Tokenizer, OffsetsLeadBackThroughTheNormalizer) {
                                   "<|im_end|>", "y"));
 }
 
+TEST(Tokenizer, WhatIsPutWhereTextWasRemovedHasAPlaceOfItsOwn) {
+  TestTokenizer file;
+  file.normalizer = R"({"type":"Nmt"})";
+  file.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true})";
+  auto encoding = MustLoad(file)->EncodeWithOffsets(
+      "\x03"
+      "a",
+      {.add_special_tokens = false});
+  ASSERT_TRUE(encoding.ok()) << encoding.status();
+  EXPECT_THAT(encoding->ids, ElementsAre(' ', 'a'));
+  EXPECT_EQ(encoding->offsets[0].begin, 1);
+  EXPECT_EQ(encoding->offsets[0].end, 1);
+  EXPECT_EQ(encoding->offsets[1].begin, 1);
+  EXPECT_EQ(encoding->offsets[1].end, 2);
+}
+
 TEST(Tokenizer, APrefixSpaceIsPutBeforeEachStretch) {
   TestTokenizer file;
   file.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true})";

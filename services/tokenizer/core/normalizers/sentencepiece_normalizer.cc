@@ -33,16 +33,9 @@ class SentencePieceNormalizer final : public Normalizer {
       : options_(std::move(options)) {}
 
   absl::Status Normalize(NormalizedText& text) const override {
-    const std::string_view before = text.text();
-    TextEdit edit(before);
-    if (options_.remove_extra_spaces) SkipSpaces(before, edit);
-    if (edit.position() < before.size()) {
-      if (options_.dummy_prefix && !options_.space_as_suffix) {
-        edit.Swap(0, Space());
-      }
-      Write(before, edit);
-    }
-    edit.Apply(text);
+    Rewrite(text);
+    if (options_.remove_extra_spaces) TrimEnd(text);
+    if (options_.dummy_prefix && options_.space_as_suffix) AddSuffix(text);
     return absl::OkStatus();
   }
 
@@ -82,42 +75,55 @@ class SentencePieceNormalizer final : public Normalizer {
     if (at > 0) edit.Swap(at, "");
   }
 
-  // From the position of `edit` to the end; trailing spaces go where they
-  // should, so runs of them wait for what comes behind.
+  void Rewrite(NormalizedText& text) const {
+    const std::string_view before = text.text();
+    TextEdit edit(before);
+    if (options_.remove_extra_spaces) SkipSpaces(before, edit);
+    if (edit.position() < before.size()) {
+      if (options_.dummy_prefix && !options_.space_as_suffix) {
+        edit.Swap(0, Space());
+      }
+      Write(before, edit);
+    }
+    edit.Apply(text);
+  }
+
+  // From the position of `edit` to the end.
   void Write(std::string_view before, TextEdit& edit) const {
     bool after_space = options_.remove_extra_spaces;
-    size_t waiting = 0;  // spaces not yet written
-    size_t waiting_bytes = 0;
     std::string escaped;
-    while (edit.position() + waiting_bytes < before.size()) {
-      const size_t at = edit.position() + waiting_bytes;
+    while (edit.position() < before.size()) {
+      const size_t at = edit.position();
       Prefix prefix = PrefixOf(before.substr(at));
       while (after_space && prefix.value.starts_with(' ')) {
         prefix.value.remove_prefix(1);
       }
-      if (options_.remove_extra_spaces) {
-        if (!prefix.value.empty()) after_space = prefix.value.ends_with(' ');
-        if (prefix.value.empty() || prefix.value == " ") {
-          waiting += prefix.value.size();
-          waiting_bytes += prefix.length;
-          continue;
-        }
+      if (options_.remove_extra_spaces && !prefix.value.empty()) {
+        after_space = prefix.value.ends_with(' ');
       }
-      if (waiting_bytes > 0) WriteSpaces(waiting, waiting_bytes, edit);
-      waiting = 0;
-      waiting_bytes = 0;
       WriteValue(before.substr(at, prefix.length), prefix.value, escaped, edit);
-    }
-    if (waiting_bytes > 0) WriteSpaces(0, waiting_bytes, edit);
-    if (options_.dummy_prefix && options_.space_as_suffix) {
-      edit.Swap(0, Space());
     }
   }
 
-  void WriteSpaces(size_t count, size_t bytes, TextEdit& edit) const {
-    std::string spaces;
-    for (size_t i = 0; i < count; ++i) spaces.append(Space());
-    edit.Swap(bytes, spaces);
+  // Also takes what was no space before but looks like one now.
+  void TrimEnd(NormalizedText& text) const {
+    const std::string_view before = text.text();
+    std::string_view kept = before;
+    while (kept.ends_with(Space())) kept.remove_suffix(Space().size());
+    if (kept.size() == before.size()) return;
+    TextEdit edit(before);
+    edit.Keep(kept.size());
+    edit.Swap(before.size() - kept.size(), "");
+    edit.Apply(text);
+  }
+
+  void AddSuffix(NormalizedText& text) const {
+    const std::string_view before = text.text();
+    if (before.empty()) return;
+    TextEdit edit(before);
+    edit.Keep(before.size());
+    edit.Swap(0, Space());
+    edit.Apply(text);
   }
 
   void WriteValue(std::string_view from, std::string_view value,
