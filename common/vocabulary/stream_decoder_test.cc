@@ -86,6 +86,19 @@ TEST(StreamDecoder, OneLeadingSpaceIsDroppedWhereTheRulesSaySo) {
   EXPECT_EQ(decoder.Push({' ', 'x'}), " x");
 }
 
+TEST(StreamDecoder, LeadingSpacesGoUntilTextComesButNotOffATokenTakenAsItIs) {
+  std::vector<VocabularyEntry> entries = {
+      {" "}, {" a"}, {" ? ", false, " ? "}, {"", true}};
+  const Vocabulary vocabulary = *Vocabulary::Create(
+      std::move(entries), {.strip_content = " ", .strip_leading = 9});
+  EXPECT_EQ(OneShot(vocabulary, {0, 0, 1, 1}), "a a");
+  EXPECT_EQ(OneShot(vocabulary, {2, 1}), " ?  a");
+  EXPECT_EQ(OneShot(vocabulary, {0, 3, 2, 0, 1}), " ?   a");
+  StreamDecoder decoder(vocabulary, true);
+  EXPECT_EQ(decoder.Push({0}), "");
+  EXPECT_EQ(decoder.Push({2}), " ? ");
+}
+
 TEST(StreamDecoder, EveryWayToCutAStreamGivesTheSameWholeText) {
   const Vocabulary vocabulary = MakeVocabulary();
   std::mt19937 random(11);
