@@ -124,8 +124,8 @@ void ForwardPass::Lay(absl::Span<const PassSequence> sequences) {
            .position = sequence.first_position + static_cast<int32_t>(i),
            .block_table = sequence.block_table});
     }
-    if (sequence.wants_logits) {
-      wanted_rows_.push_back(static_cast<int32_t>(rows_.size()) - 1);
+    for (int32_t back = sequence.logit_rows; back > 0; --back) {
+      wanted_rows_.push_back(static_cast<int32_t>(rows_.size()) - back);
     }
   }
   SLUICE_CHECK(!rows_.empty() && rows_.size() <= static_cast<size_t>(max_rows_),

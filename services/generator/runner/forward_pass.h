@@ -26,7 +26,7 @@ struct PassSequence {
   absl::Span<const int32_t> token_ids;
   int32_t first_position = 0;
   const int32_t* block_table = nullptr;
-  bool wants_logits = false;  // of the last row
+  int32_t logit_rows = 0;  // of the last so many
 };
 
 // Scratch for at most max_rows rows is taken at construction.
@@ -48,7 +48,7 @@ class ForwardPass {
   int32_t max_rows() const { return max_rows_; }
 
   // REQUIRES: at least one row and at most max_rows over all sequences; ids,
-  // positions and blocks in range. `logits` is [sequences that want them,
+  // positions and blocks in range. `logits` is [logit_rows of all,
   // vocabulary].
   void Run(absl::Span<const PassSequence> sequences, float* logits);
 

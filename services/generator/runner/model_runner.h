@@ -31,10 +31,13 @@ struct RunnerInfo {
   // Numerics version, backend, ISA, formats and model hash in one token:
   // runners of equal fingerprint give equal bits for equal sequences.
   std::string fingerprint;
+  // Plans may hold draft rows: the bits of a row do not depend on the rows that
+  // run with it.
+  bool takes_drafts = false;
 };
 
-// Logits of a step. Row i belongs to the i-th entry of plan.sequences that has
-// wants_logits. Valid until the next Run.
+// Logits of a step: logit_rows() for each entry of plan.sequences, those of an
+// entry in order of position. Valid until the next Run.
 struct LogitsView {
   int32_t rows = 0;
   int32_t vocabulary_size = 0;

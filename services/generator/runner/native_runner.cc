@@ -273,6 +273,7 @@ void NativeRunner::Describe(const NativeRunnerOptions& options,
   info_.isa = std::string(kernels::CpuIsaName(isa));
   info_.weight_format = weights_.format;
   info_.kv_format = options.kv_format;
+  info_.takes_drafts = true;
   info_.fingerprint =
       absl::StrCat("native-", kernels::kNumericsVersion, "-", info_.isa, "-w",
                    info_.weight_format, "-kv", info_.kv_format, "-",
@@ -281,13 +282,14 @@ void NativeRunner::Describe(const NativeRunnerOptions& options,
 
 absl::StatusOr<LogitsView> NativeRunner::Run(const StepPlan& plan) {
   Check(plan);
-  const auto wanted = std::count_if(
-      plan.sequences.begin(), plan.sequences.end(),
-      [](const SequenceRows& sequence) { return sequence.wants_logits; });
+  int32_t wanted = 0;
+  for (const SequenceRows& sequence : plan.sequences) {
+    wanted += sequence.logit_rows();
+  }
   RETURN_IF_ERROR(ReserveLogits(static_cast<size_t>(wanted)));
   for (const BlockCopy& copy : plan.copies) kv_pool_->Copy(copy);
   RunPasses(plan);
-  return LogitsView{.rows = static_cast<int32_t>(wanted),
+  return LogitsView{.rows = wanted,
                     .vocabulary_size = config_.vocabulary_size,
                     .values = absl::MakeConstSpan(
                         logits_.floats(),
@@ -308,6 +310,10 @@ void NativeRunner::Check(const StepPlan& plan) const {
     const int64_t end = int64_t{sequence.first_position} +
                         static_cast<int64_t>(sequence.token_ids.size());
     SLUICE_CHECK(!sequence.token_ids.empty(), "sequence without rows");
+    SLUICE_CHECK(sequence.draft_rows >= 0 &&
+                     static_cast<size_t>(sequence.logit_rows()) <=
+                         sequence.token_ids.size(),
+                 "logits of more rows than there are");
     SLUICE_CHECK(sequence.first_position >= 0 && end <= info_.context_length,
                  "position out of the context");
     SLUICE_CHECK(
@@ -347,21 +353,24 @@ void NativeRunner::RunPasses(const StepPlan& plan) {
     if (batch.empty()) return;
     pass_->Run(batch, logits);
     for (const PassSequence& sequence : batch) {
-      if (sequence.wants_logits) logits += config_.vocabulary_size;
+      logits += int64_t{sequence.logit_rows} * config_.vocabulary_size;
     }
     batch.clear();
     room = pass_->max_rows();
   };
   for (const SequenceRows& sequence : plan.sequences) {
     const absl::Span<const int32_t> ids = sequence.token_ids;
+    const size_t first_wanted =
+        ids.size() - static_cast<size_t>(sequence.logit_rows());
     for (size_t done = 0; done < ids.size();) {
       const size_t count = std::min<size_t>(room, ids.size() - done);
-      batch.push_back({.token_ids = ids.subspan(done, count),
-                       .first_position =
-                           sequence.first_position + static_cast<int32_t>(done),
-                       .block_table = sequence.block_table.data(),
-                       .wants_logits = sequence.wants_logits &&
-                                       done + count == ids.size()});
+      batch.push_back(
+          {.token_ids = ids.subspan(done, count),
+           .first_position =
+               sequence.first_position + static_cast<int32_t>(done),
+           .block_table = sequence.block_table.data(),
+           .logit_rows = static_cast<int32_t>(
+               done + count - std::clamp(first_wanted, done, done + count))});
       done += count;
       room -= static_cast<int32_t>(count);
       if (room == 0) flush();

@@ -249,6 +249,44 @@ TEST_P(NativeRunnerTest, ACopiedBlockServesLikeTheOriginal) {
   EXPECT_EQ(RowOf(*view, 0), expected);
 }
 
+// Guesses are run with the row before them, most of them wrong: the logits of
+// each, and of what later overwrites them, are those of one row at a time.
+TEST_P(NativeRunnerTest, DraftRowsGiveTheBitsOfOneRowAtATime) {
+  const auto ids = Ids(60);
+  for (const std::string isa : {"scalar", "avx2", "avx512"}) {
+    if (!kernels::CpuSupports(*kernels::CpuIsaFromName(isa))) continue;
+    auto one = Open(directory_.path(), {.cpu_isa = isa});
+    auto runner = Open(directory_.path(), {.cpu_isa = isa, .max_pass_rows = 7});
+    std::vector<Logits> expected;
+    for (size_t end = 1; end <= ids.size(); ++end) {
+      expected.push_back(
+          RunAlone(*one, {ids.begin(), ids.begin() + end}, 1000, kBlocks));
+    }
+    for (int32_t at = 0; at < 50; ++at) {
+      const int32_t drafts = at % 9;
+      const int32_t right = at % 4;
+      SequenceRows rows;
+      rows.token_ids = {ids.begin() + at, ids.begin() + at + drafts + 1};
+      for (int32_t i = right + 1; i <= drafts; ++i) rows.token_ids[i] ^= 1;
+      rows.first_position = at;
+      rows.block_table = {3, 2, 1, 0};
+      rows.wants_logits = true;
+      rows.draft_rows = drafts;
+      SequenceRows neighbour = rows;
+      neighbour.block_table = {13, 12, 11, 10};
+      neighbour.draft_rows = 0;
+      StepPlan plan;
+      plan.sequences = {neighbour, rows};
+      const auto view = runner->Run(plan);
+      ASSERT_TRUE(view.ok());
+      ASSERT_EQ(view->rows, drafts + 2);
+      for (int32_t i = 0; i <= std::min(drafts, right); ++i) {
+        ASSERT_EQ(RowOf(*view, i + 1), expected[at + i]) << at << " " << i;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, NativeRunnerTest, testing::Range(0, 5));
 
 class NativeRunnerOptionsTest : public testing::Test {

@@ -39,15 +39,16 @@ class ScriptedRunner final : public ModelRunner {
     chosen_.clear();
     int32_t rows = 0;
     for (const SequenceRows& sequence : plan.sequences) {
-      rows += sequence.wants_logits;
+      rows += sequence.logit_rows();
     }
     const auto columns = static_cast<size_t>(info_.vocabulary_size);
     if (logits_.size() < rows * columns) logits_.resize(rows * columns, 0);
     for (const SequenceRows& sequence : plan.sequences) {
-      if (!sequence.wants_logits) continue;
-      const size_t row = chosen_.size();
-      chosen_.push_back(row * columns + NextToken(sequence));
-      logits_[chosen_.back()] = kCertain;
+      for (int32_t back = sequence.logit_rows(); back > 0; --back) {
+        const size_t row = chosen_.size();
+        chosen_.push_back(row * columns + NextToken(sequence, back));
+        logits_[chosen_.back()] = kCertain;
+      }
     }
     std::this_thread::sleep_until(end);  // the time that a model would take
     return LogitsView{rows, info_.vocabulary_size,
@@ -55,12 +56,14 @@ class ScriptedRunner final : public ModelRunner {
   }
 
  private:
-  size_t NextToken(const SequenceRows& sequence) const {
-    SLUICE_CHECK(!sequence.token_ids.empty(), "a sequence has rows");
-    const uint64_t position =
-        sequence.first_position + sequence.token_ids.size();
-    SeededRandom random((position << 32) ^
-                        static_cast<uint64_t>(sequence.token_ids.back()));
+  // What follows the row that is `back` from the end of its sequence's rows.
+  size_t NextToken(const SequenceRows& sequence, int32_t back) const {
+    const size_t count = sequence.token_ids.size();
+    SLUICE_CHECK(static_cast<size_t>(back) <= count, "a sequence has rows");
+    const uint64_t position = sequence.first_position + count - (back - 1);
+    SeededRandom random(
+        (position << 32) ^
+        static_cast<uint64_t>(sequence.token_ids[count - back]));
     return random.Next() % static_cast<uint64_t>(info_.vocabulary_size);
   }
 
@@ -98,6 +101,7 @@ absl::StatusOr<std::unique_ptr<ModelRunner>> MakeScriptedRunner(
   info.block_bytes = int64_t{2} * config.layers * config.kv_size() *
                      kBytesPerElement * options.block_size;
   ASSIGN_OR_RETURN(info.block_count, BlockCount(options, info.block_bytes));
+  info.takes_drafts = true;
   info.isa = "none";
   info.weight_format = "none";
   info.kv_format = "none";

@@ -65,6 +65,20 @@ TEST_F(ScriptedRunnerTest, TheNextTokenDoesNotDependOnNeighboursOrChunks) {
             std::vector<int32_t>());
 }
 
+TEST_F(ScriptedRunnerTest, EachDraftRowHasWhatFollowsItAlone) {
+  const auto runner = Make({});
+  SequenceRows drafted = Rows({7, 8, 9, 4}, 3);
+  drafted.draft_rows = 2;
+  const std::vector<int32_t> tokens =
+      TokensOf(*runner, {.sequences = {Rows({3}, 5), drafted, Rows({1}, 0)}});
+  ASSERT_EQ(tokens.size(), 5u);
+  for (int32_t i = 1; i < 4; ++i) {
+    EXPECT_EQ(TokensOf(*runner,
+                       {.sequences = {Rows({drafted.token_ids[i]}, 3 + i)}})[0],
+              tokens[i]);
+  }
+}
+
 TEST_F(ScriptedRunnerTest, ManyTokensAreReached) {
   const auto runner = Make({});
   std::vector<int32_t> seen;

@@ -23,6 +23,13 @@ struct SequenceRows {
   std::vector<int32_t> block_table;
   // Logits of the last row are wanted (false while prefill goes on).
   bool wants_logits = false;
+  // So many ids at the end are guesses of what comes next: logits of the row
+  // before them are wanted too, and of each of them. Later plans may write the
+  // positions of those that were wrong again. 0 without wants_logits, and where
+  // RunnerInfo::takes_drafts is false; below token_ids.size().
+  int32_t draft_rows = 0;
+
+  int32_t logit_rows() const { return wants_logits ? draft_rows + 1 : 0; }
 };
 
 // Copy the first `positions` slots of a block before anything is written:

@@ -52,6 +52,7 @@ class HashRunner : public ModelRunner {
     info_.block_size = block_size;
     info_.block_bytes = block_size * static_cast<int64_t>(sizeof(uint64_t));
     info_.fingerprint = "hash-1";
+    info_.takes_drafts = true;
   }
 
   const RunnerInfo& info() const override { return info_; }
@@ -65,15 +66,16 @@ class HashRunner : public ModelRunner {
     int32_t rows = 0;
     for (const SequenceRows& rows_of : plan.sequences) {
       WriteRows(rows_of);
-      rows += rows_of.wants_logits;
+      rows += rows_of.logit_rows();
     }
     const size_t columns = static_cast<size_t>(info_.vocabulary_size);
     logits_.resize(rows * columns);
     size_t row = 0;
     for (const SequenceRows& rows_of : plan.sequences) {
-      if (!rows_of.wants_logits) continue;
-      HashLogits(ReadChain(rows_of),
-                 absl::MakeSpan(&logits_[row++ * columns], columns));
+      for (int32_t back = rows_of.logit_rows(); back > 0; --back) {
+        HashLogits(ReadChain(rows_of, back),
+                   absl::MakeSpan(&logits_[row++ * columns], columns));
+      }
     }
     return LogitsView{rows, info_.vocabulary_size, logits_};
   }
@@ -94,9 +96,11 @@ class HashRunner : public ModelRunner {
       slots_[SlotOf(rows, position)] = HashSlot(rows.token_ids[i], position);
     }
   }
-  uint64_t ReadChain(const SequenceRows& rows) const {
-    const int32_t end =
-        rows.first_position + static_cast<int32_t>(rows.token_ids.size());
+  // As the row sees it that is `back` from the end.
+  uint64_t ReadChain(const SequenceRows& rows, int32_t back) const {
+    const int32_t end = rows.first_position +
+                        static_cast<int32_t>(rows.token_ids.size()) -
+                        (back - 1);
     uint64_t chain = 0;
     for (int32_t position = 0; position < end; ++position) {
       chain = HashChain(chain, slots_[SlotOf(rows, position)]);
