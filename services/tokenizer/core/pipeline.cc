@@ -68,7 +68,7 @@ class Pipeline::Run {
     }
     size_t done = 0;
     for (const AddedMatch& match :
-         parts_.normalized.Find(stretch.text(), RegionsOf(stretch))) {
+         parts_.normalized.Find(stretch.text(), RegionsOf(stretch, end))) {
       RETURN_IF_ERROR(EncodeStretch(stretch, done, match.begin));
       Add(match.id, base_ + stretch.OriginalBegin(match.begin),
           base_ + stretch.OriginalEnd(match.end));
@@ -77,15 +77,21 @@ class Pipeline::Run {
     return EncodeStretch(stretch, done, stretch.text().size());
   }
 
-  // The regions of the input as they lie in a stretch.
-  std::vector<MatchRegion> RegionsOf(const NormalizedText& stretch) const {
+  // The regions of the input as they lie in a stretch, which was made of the
+  // bytes up to `end`. What was put behind them belongs to the last region.
+  std::vector<MatchRegion> RegionsOf(const NormalizedText& stretch,
+                                     uint32_t end) const {
     const auto size = static_cast<uint32_t>(stretch.text().size());
     std::vector<MatchRegion> regions;
     for (const MatchRegion& region : job_.regions) {
       if (region.end <= base_) continue;
-      const uint32_t end = stretch.FromOriginal(region.end - base_);
-      regions.push_back({std::min(end, size), region.parse_special});
-      if (end >= size) break;
+      if (region.end >= end) {
+        regions.push_back({size, region.parse_special});
+        break;
+      }
+      regions.push_back(
+          {std::min(stretch.FromOriginal(region.end - base_), size),
+           region.parse_special});
     }
     return regions;
   }

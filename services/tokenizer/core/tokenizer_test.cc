@@ -232,6 +232,22 @@ TEST(Tokenizer, OffsetsLeadBackThroughTheNormalizer) {
                                   "<|im_end|>", "y"));
 }
 
+TEST(Tokenizer, AddedTokensAreSoughtToTheEndOfATextThatGrewThere) {
+  TestTokenizer file;
+  file.added = {R"("content":"ab","normalized":true)"};
+  file.normalizer =
+      R"({"type":"Replace","pattern":{"Regex":"x{0,}"},"content":"ab"})";
+  auto tokenizer = MustLoad(file);
+  const int added = file.first_added();
+  // "ab" is itself normalised, to "ab" around and between its letters.
+  EXPECT_EQ(Ids(*tokenizer, "c").size(), 5u);
+  EXPECT_EQ(Ids(*tokenizer, "ab"), std::vector<int32_t>{added});
+  const TextPart parts[] = {{"a", true}, {"b", false}};
+  auto ids = tokenizer->EncodeParts(parts, false);
+  ASSERT_TRUE(ids.ok()) << ids.status();
+  EXPECT_EQ(ids->size(), 8u);  // a match would cross the border
+}
+
 TEST(Tokenizer, WhatIsPutWhereTextWasRemovedHasAPlaceOfItsOwn) {
   TestTokenizer file;
   file.normalizer = R"({"type":"Nmt"})";
