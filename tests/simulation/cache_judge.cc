@@ -40,7 +40,7 @@ absl::Status CacheJudge::OnPlan(const StepPlan& plan, const OrderJudge& order) {
     from.owner = nullptr;
   }
   FindOwners();
-  NoteOffers(plan);
+  NoteOffers(plan, order);
   return absl::OkStatus();
 }
 
@@ -106,7 +106,7 @@ absl::Status CacheJudge::JudgeFound(const Sequence& sequence) {
   const int32_t limit = static_cast<int32_t>(sequence.ids.size()) - 1;
   int32_t due = 0;
   for (int32_t n = 1; n * size <= limit + 1; ++n) {
-    const auto found = found_by_.find(ContentOf(sequence, n));
+    const auto found = found_by_.find(ContentOf(sequence, sequence.ids, n));
     if (found == found_by_.end() || !pool.kept(found->second)) break;
     due = std::min(n * size, limit);
   }
@@ -115,7 +115,8 @@ absl::Status CacheJudge::JudgeFound(const Sequence& sequence) {
                 " that are there");
 }
 
-uint64_t CacheJudge::ContentOf(const Sequence& sequence, int32_t blocks) {
+uint64_t CacheJudge::ContentOf(const Sequence& sequence,
+                               absl::Span<const int32_t> ids, int32_t blocks) {
   std::vector<uint64_t>& contents =
       contents_[{sequence.request->ticket, sequence.index}];
   const Request& request = sequence.request->request;
@@ -131,7 +132,7 @@ uint64_t CacheJudge::ContentOf(const Sequence& sequence, int32_t blocks) {
       content = HashChain(content, tenant);
     }
     for (size_t i = first; i < first + size; ++i) {
-      content = HashChain(content, HashSlot(sequence.ids[i], i));
+      content = HashChain(content, HashSlot(ids[i], i));
     }
     contents.push_back(content);
   }
@@ -172,20 +173,23 @@ void CacheJudge::FindOwners() {
   }
 }
 
-void CacheJudge::NoteOffers(const StepPlan& plan) {
+void CacheJudge::NoteOffers(const StepPlan& plan, const OrderJudge& order) {
   offers_.clear();
   const int32_t size = scheduler_.pool().block_size();
   for (const SequenceRows& rows : plan.sequences) {
-    const int32_t count = static_cast<int32_t>(rows.token_ids.size());
     const Block& written =
         blocks_[rows.block_table[rows.first_position / size]];
     if (written.owner == nullptr || !Uses(*written.owner)) continue;
-    const int32_t end = (rows.first_position + count) / size;
+    // What follows a wrong guess must never be found.
+    std::vector<int32_t> ids = written.owner->ids;
+    ids.insert(ids.end(), rows.token_ids.end() - rows.draft_rows,
+               rows.token_ids.end());
+    const int32_t end = (rows.first_position + order.ValidRows(rows)) / size;
     for (int32_t at = rows.first_position / size; at < end; ++at) {
       const Request& request = written.owner->request->request;
       offers_.push_back({rows.block_table[at],
                          (at + 1) * size <= request.public_prefix_tokens(),
-                         ContentOf(*written.owner, at + 1)});
+                         ContentOf(*written.owner, ids, at + 1)});
     }
   }
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/scheduler/scheduler.h"
 #include "tests/simulation/order_judge.h"
@@ -56,9 +57,11 @@ class CacheJudge {
   absl::Status JudgeFound(const Sequence& sequence);
   absl::Status JudgeOffers(bool failed);
   absl::Status JudgeWarm() const;
-  void NoteOffers(const StepPlan& plan);
-  // Stands for the tenant and the first `blocks` blocks of the ids.
-  uint64_t ContentOf(const Sequence& sequence, int32_t blocks);
+  void NoteOffers(const StepPlan& plan, const OrderJudge& order);
+  // Stands for the tenant and the first `blocks` blocks of the ids, which are
+  // those of the sequence and maybe more.
+  uint64_t ContentOf(const Sequence& sequence, absl::Span<const int32_t> ids,
+                     int32_t blocks);
   bool Uses(const Sequence& sequence) const;
 
   const Scheduler& scheduler_;

@@ -68,7 +68,11 @@ RequestFields Client::NextAttempt() {
 void Client::Submitted(std::shared_ptr<Outbox> outbox,
                        const EngineOptions& options, Nanos now) {
   outbox_ = std::move(outbox);
-  max_unread_ids_ = options.outbox.max_pending_ids + fields_.n * kHeldIds;
+  // A step may bring as many ids beyond the bound as it verified.
+  const SpeculationOptions& speculation = options.scheduler.speculation;
+  max_unread_ids_ =
+      options.outbox.max_pending_ids +
+      fields_.n * (kHeldIds + (speculation.on ? speculation.max_draft : 0));
   retry_delay_ = options.scheduler.retry_delay_ms * kNanosPerMilli;
   slow_reader_timeout_ = options.slow_reader_timeout_ms * kNanosPerMilli;
   submitted_at_ = now;

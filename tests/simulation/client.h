@@ -45,6 +45,8 @@ class Client {
   // Cancels or reads, as its habits are.
   // Errors: INTERNAL: the stream is not what it must be.
   absl::Status Act(Dice& dice, Nanos now);
+  // Wants no more, whatever its habits are.
+  void Cancel();
   // Reads all that is there.
   absl::Status Drain(Nanos now);
   // A step begins: how long has the outbox been full?
@@ -59,6 +61,9 @@ class Client {
     return std::exchange(position_, std::nullopt);
   }
 
+  const ExpectedSequence& expected(int32_t index) const {
+    return expected_[index];
+  }
   bool submitted() const { return outbox_ != nullptr; }
   // As the engine sees it.
   bool full() const { return submitted() && outbox_->full(); }
@@ -83,7 +88,6 @@ class Client {
     bool ended = false;   // in this attempt
   };
 
-  void Cancel();
   bool Reads(Dice& dice, Nanos now);
   absl::Status TakeOne(Nanos now, bool& took);
   absl::Status Judge(const StreamMessage& message, Nanos now);

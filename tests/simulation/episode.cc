@@ -14,8 +14,6 @@
 namespace sluice::generator {
 namespace {
 
-using Fault = TenantHashRunner::Fault;
-
 // A turn is a step: no request may need this many turns, however unlucky.
 constexpr int64_t kTurnsForRequest = 400;
 constexpr int32_t kMostRefusals = 12;
@@ -27,7 +25,9 @@ absl::Status Broken(const std::string& what) {
   return absl::InternalError("engine: " + what);
 }
 
-Fault DrawFault(Dice& dice) {
+TenantHashRunner::Fault DrawFault(Dice& dice) {
+  using Fault = TenantHashRunner::Fault;
+  if (dice.OneIn(40)) return Fault::kNotANumberInDraft;
   if (!dice.OneIn(400)) return Fault::kNone;
   return dice.OneIn(2) ? Fault::kStep : Fault::kNotANumber;
 }
@@ -66,18 +66,33 @@ void Episode::StartEngine() {
   core_ = nullptr;
   runner_ = std::make_unique<TenantHashRunner>(kSimVocabulary, kSimContext,
                                                pool, clock_);
-  core_ = std::make_unique<EngineCore>(
-      world_.options(),
-      EngineParts{*runner_, parts_.vocabulary, clock_, parts_.metrics, board_});
+  const auto expectation = [this](const Sequence& sequence) {
+    return ExpectationOf(sequence);
+  };
+  if (const std::optional<double> rate = world_.planted_rate()) {
+    drafts_ = std::make_unique<PlantedDrafts>(*rate, dice_, expectation);
+  }
+  EngineParts parts{*runner_, parts_.vocabulary, clock_, parts_.metrics,
+                    board_};
+  parts.drafts = drafts_.get();
+  core_ = std::make_unique<EngineCore>(world_.options(), parts);
   waits_.emplace(parts_.situations);
   const Scheduler& scheduler = core_->scheduler();
   runner_->Watch(scheduler, [this](const StepPlan& plan) { OnPlan(plan); });
   order_ = std::make_unique<OrderJudge>(scheduler, world_.options().pacer,
-                                        parts_.situations);
+                                        expectation, parts_.situations);
   if (judges_cache_) {
     cache_ = std::make_unique<CacheJudge>(scheduler, parts_.situations);
   }
   for (Guest& guest : guests_) guest.ticket = 0;
+}
+
+const ExpectedSequence* Episode::ExpectationOf(const Sequence& sequence) const {
+  for (const Guest& guest : guests_) {
+    if (guest.ticket != sequence.request->ticket) continue;
+    return &guest.client->expected(sequence.index);
+  }
+  return nullptr;
 }
 
 absl::Status Episode::Run() {
@@ -261,11 +276,15 @@ absl::Status Episode::Supersede(Guest& guest) {
 }
 
 absl::Status Episode::Step() {
-  const Fault fault = DrawFault(dice_);
-  runner_->Prepare(std::max<Nanos>(1, world_.DrawStepTime(dice_)), fault);
-  if (fault != Fault::kNone) {
-    parts_.situations.Met(fault == Fault::kStep ? Situation::kStepFailed
-                                                : Situation::kNotANumber);
+  fault_ = DrawFault(dice_);
+  // Mostly the first: then all that runs in the step is spared or lost.
+  fault_at_ = dice_.OneIn(2) ? 0 : dice_.Between(0, 1000);
+  runner_->Prepare(std::max<Nanos>(1, world_.DrawStepTime(dice_)), fault_,
+                   fault_at_);
+  if (fault_ != Fault::kNone) {
+    parts_.situations.MetIf(fault_ == Fault::kStep, Situation::kStepFailed);
+    parts_.situations.MetIf(fault_ == Fault::kNotANumber,
+                            Situation::kNotANumber);
     for (Guest& guest : guests_) guest.client->ExpectFault();
   }
   const SchedulerCounts before = core_->scheduler().counts();
@@ -277,14 +296,11 @@ absl::Status Episode::Step() {
   waits_->BeforeStep(core_->scheduler());
   for (Guest& guest : guests_) guest.client->NoteStep(began);
   order_->BeforeStep(began);
-  failing_row_ = fault == Fault::kStep         ? OrderJudge::kAllFail
-                 : fault == Fault::kNotANumber ? 0
-                                               : -1;
   const bool ran = core_->Step();
   ++tally_.steps;
   tally_.requests_in_steps += before.queued_requests + before.running_requests;
   RETURN_IF_ERROR(CheckInvariants(core_->scheduler()));
-  RETURN_IF_ERROR(JudgeWith(ran ? clock_.Now() - began : 0, fault));
+  RETURN_IF_ERROR(JudgeWith(ran ? clock_.Now() - began : 0));
   RETURN_IF_ERROR(JudgeStep(ran, began, before));
   RETURN_IF_ERROR(waits_->AfterStep(core_->scheduler(), ran));
   tally_.longest_queue_steps =
@@ -297,18 +313,22 @@ absl::Status Episode::Step() {
 }
 
 void Episode::OnPlan(const StepPlan& plan) {
-  plan_judged_ = order_->OnPlan(plan, failing_row_);
+  const int32_t failing_row =
+      fault_ == Fault::kStep
+          ? OrderJudge::kAllFail
+          : TenantHashRunner::FailingRow(plan, fault_, fault_at_);
+  plan_judged_ = order_->OnPlan(plan, failing_row);
   if (plan_judged_.ok() && cache_ != nullptr) {
     plan_judged_ = cache_->OnPlan(plan, *order_);
   }
 }
 
-absl::Status Episode::JudgeWith(Nanos took, Fault fault) {
+absl::Status Episode::JudgeWith(Nanos took) {
   // A plan without rows may have taken blocks from somebody.
   if (took == 0) OnPlan({});
   RETURN_IF_ERROR(plan_judged_);
   // Of a step that failed nobody learns how long steps take.
-  RETURN_IF_ERROR(order_->AfterStep(fault == Fault::kStep ? 0 : took));
+  RETURN_IF_ERROR(order_->AfterStep(fault_ == Fault::kStep ? 0 : took));
   for (Guest& guest : guests_) {
     const auto live = core_->scheduler().requests().find(guest.ticket);
     if (live != core_->scheduler().requests().end()) {
@@ -317,7 +337,7 @@ absl::Status Episode::JudgeWith(Nanos took, Fault fault) {
   }
   RETURN_IF_ERROR(JudgeCounts(core_->scheduler()));
   if (cache_ == nullptr) return absl::OkStatus();
-  return cache_->AfterStep(fault != Fault::kNone);
+  return cache_->AfterStep(fault_ != Fault::kNone);
 }
 
 absl::Status Episode::JudgeReaders() const {
@@ -454,6 +474,10 @@ void Episode::CountSituations(const SchedulerCounts& before) {
     situations.MetIf(sequence->request->paused && sequence->preemptions > 0,
                      Situation::kPausedLostBlocks);
   }
+  for (const Guest& guest : guests_) {
+    situations.MetIf(guest.client->full() && order_->HasRejected(guest.ticket),
+                     Situation::kPausedAfterDraft);
+  }
   CountPublicBlocks();
   int32_t held = 0;
   bool prefills = false, decodes = false;
@@ -502,12 +526,24 @@ absl::Status Episode::LetClientsAct() {
     if (!client.submitted()) continue;
     const bool was_cancelled = client.cancelled();
     RETURN_IF_ERROR(client.Act(dice_, now));
+    CancelInDraft(guest);
     if (client.ended()) continue;
     if (was_cancelled) return Broken("a cancel took longer than a step");
     RETURN_IF_ERROR(JudgeStream(guest));
     RETURN_IF_ERROR(JudgeSilence(guest));
   }
   return absl::OkStatus();
+}
+
+// With guesses in its blocks that nobody has written over.
+void Episode::CancelInDraft(Guest& guest) {
+  Client& client = *guest.client;
+  if (client.ended() || client.cancelled() ||
+      !order_->HasRejected(guest.ticket) || !dice_.OneIn(50)) {
+    return;
+  }
+  client.Cancel();
+  parts_.situations.Met(Situation::kCancelledAfterDraft);
 }
 
 absl::Status Episode::JudgeSilence(const Guest& guest) const {

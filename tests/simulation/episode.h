@@ -18,6 +18,7 @@
 #include "tests/simulation/dice.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/order_judge.h"
+#include "tests/simulation/planted_drafts.h"
 #include "tests/simulation/situations.h"
 #include "tests/simulation/tenant_hash_runner.h"
 #include "tests/simulation/waits.h"
@@ -67,7 +68,10 @@ class Episode {
     Ticket ticket = 0;  // of its attempt; 0: none
   };
 
+  using Fault = TenantHashRunner::Fault;
+
   void StartEngine();
+  const ExpectedSequence* ExpectationOf(const Sequence& sequence) const;
   absl::Status Arrive();
   absl::Status Turn();
   absl::Status AddGuest();
@@ -77,7 +81,7 @@ class Episode {
   // The end with which a request was refused; OK: it was let in.
   absl::Status RefusalOf(Outbox& outbox) const;
   void OnPlan(const StepPlan& plan);
-  absl::Status JudgeWith(Nanos took, TenantHashRunner::Fault fault);
+  absl::Status JudgeWith(Nanos took);
   absl::Status JudgeReaders() const;
   absl::Status JudgeStream(Guest& guest);
   absl::Status KillSometimes();
@@ -92,6 +96,7 @@ class Episode {
   Nanos FirstTokenTimeout(const LiveRequest& live) const;
   absl::Status JudgePauses(const std::vector<std::string>& full) const;
   absl::Status LetClientsAct();
+  void CancelInDraft(Guest& guest);
   absl::Status JudgeSilence(const Guest& guest) const;
   void CountPublicBlocks();
   void CountSituations(const SchedulerCounts& before);
@@ -109,13 +114,15 @@ class Episode {
   LoadBoard board_;
   // The engine is lent the runner and goes first.
   std::unique_ptr<TenantHashRunner> runner_;
+  std::unique_ptr<PlantedDrafts> drafts_;  // null: prompt lookup
   std::unique_ptr<EngineCore> core_;
   std::optional<WaitJudge> waits_;  // of this engine
   // Replaced with the engine that they watch.
   std::unique_ptr<OrderJudge> order_;
   std::unique_ptr<CacheJudge> cache_;  // null: not in this episode
   const bool judges_cache_;
-  int32_t failing_row_ = -1;
+  Fault fault_ = Fault::kNone;  // of the step
+  int32_t fault_at_ = 0;
   absl::Status plan_judged_;
   std::vector<Guest> guests_;
   EpisodeTally tally_;

@@ -165,23 +165,82 @@ absl::Status OrderJudge::JudgeRows(const StepPlan& plan) {
     }
   }
   rows_.clear();
-  int32_t total = 0;
+  int32_t total = 0, draft_rows = 0;
   for (const SequenceRows& rows : plan.sequences) {
     const Sequence* owner =
         row_owners_[rows.block_table[rows.first_position / size]];
     if (owner == nullptr || owner->computed != rows.first_position) {
       return Broken("rows of no running sequence");
     }
-    const int32_t count = static_cast<int32_t>(rows.token_ids.size());
+    const int32_t count =
+        static_cast<int32_t>(rows.token_ids.size()) - rows.draft_rows;
     if (owner->request->paused) return Broken("a paused sequence has rows");
     if (rows.wants_logits != (count == owner->remaining())) {
       return Broken("logits are wanted of a row that is not the last");
     }
     if (!rows_.emplace(owner, count).second) return Broken("planned twice");
-    total += count;
+    RETURN_IF_ERROR(JudgeDrafts(rows, *owner));
+    total += count + rows.draft_rows;
+    draft_rows += rows.draft_rows;
   }
   if (total > scheduler_.options().max_step_rows) {
     return Broken(total, " rows in a step");
+  }
+  return JudgeDraftCompany(draft_rows);
+}
+
+// Guesses follow what is known, and none is made that could not help.
+absl::Status OrderJudge::JudgeDrafts(const SequenceRows& rows,
+                                     const Sequence& owner) {
+  KnownSequence& known = Known(owner);
+  known.right = 0;
+  known.written =
+      std::max(known.written, rows.first_position +
+                                  static_cast<int32_t>(rows.token_ids.size()));
+  if (rows.draft_rows == 0) return absl::OkStatus();
+  const SpeculationOptions& options = scheduler_.options().speculation;
+  if (!options.on || rows.draft_rows > options.max_draft) {
+    return Broken(rows.draft_rows, " guesses");
+  }
+  if (owner.remaining() != 1) return Broken("a guess beside a prompt");
+  const ExpectedSequence* expected = expectation_(owner);
+  if (expected == nullptr) return Broken("guesses for nobody");
+  const absl::Span<const int32_t> guesses =
+      absl::MakeConstSpan(rows.token_ids).subspan(1);
+  known.right = RightGuesses(*expected, owner, guesses);
+  const int32_t most = owner.request->request.max_positions() -
+                       static_cast<int32_t>(owner.ids.size());
+  if (rows.draft_rows >= most) return Broken("guesses beyond the last token");
+  return absl::OkStatus();
+}
+
+// Guesses take no rows from those who need them.
+absl::Status OrderJudge::JudgeDraftCompany(int32_t draft_rows) const {
+  const int32_t decoding = static_cast<int32_t>(rows_.size());
+  const int32_t max_draft = scheduler_.options().speculation.max_draft;
+  for (const Sequence* sequence : scheduler_.running()) {
+    const int64_t positions =
+        static_cast<int64_t>(sequence->ids.size()) + max_draft;
+    if (!Pinned(*sequence, scheduler_.options()) &&
+        sequence->blocks.size() > scheduler_.pool().BlocksFor(positions)) {
+      return Broken("a sequence has more blocks than its guesses need");
+    }
+    const int32_t had = std::max(
+        known_.at(sequence->request->ticket).sequences[sequence->index].blocks,
+        scheduler_.pool().BlocksFor(positions - max_draft));
+    if (draft_rows > 0 && sequence->blocks.size() > had &&
+        scheduler_.pool().available() < decoding) {
+      return Broken("guesses took blocks that others are about to need");
+    }
+    if (draft_rows > 0 && !sequence->request->paused &&
+        sequence->remaining() > 1) {
+      return Broken("guesses run beside a prompt");
+    }
+  }
+  for (const Sequence* sequence : scheduler_.waiting()) {
+    if (draft_rows > 0 && MayRun(*sequence)) {
+      return Broken("guesses run while somebody waits");
+    }
   }
   return absl::OkStatus();
 }
@@ -223,6 +282,9 @@ absl::Status OrderJudge::JudgeAdmissions() {
   for (const Sequence* sequence : victims_) {
     KnownSequence& known = Known(*sequence);
     known.lost = known.computed;
+    situations_.MetIf(known.written > known.computed,
+                      Situation::kPreemptedAfterDraft);
+    known.written = 0;
   }
   for (size_t at = 0; at < admitted_.size(); ++at) {
     const Sequence& next = *admitted_[at];
@@ -394,16 +456,66 @@ absl::Status OrderJudge::JudgeIdleRoom(bool scarce) {
 
 void OrderJudge::ChargeTokens(const StepPlan& plan, int32_t failing_row) {
   if (failing_row == kAllFail) return;
-  const int32_t size = scheduler_.pool().block_size();
   int32_t row = 0;
   for (const SequenceRows& rows : plan.sequences) {
     if (!rows.wants_logits) continue;
-    if (row++ == failing_row) continue;
-    const Sequence& owner =
-        *row_owners_[rows.block_table[rows.first_position / size]];
-    ++served_[owner.request->request.tenant()];
-    ++Known(owner).charged;
+    const Sequence& owner = OwnerOf(rows);
+    CountDraft(rows, owner);
+    KnownSequence& known = Known(owner);
+    // A bad row ends the request only if it is looked at.
+    const int32_t failing = failing_row - row;
+    const bool fails = failing >= 0 && failing <= known.right;
+    const int32_t tokens = fails ? failing : known.right + 1;
+    situations_.MetIf(fails && failing > 0, Situation::kNotANumberInDraft);
+    served_[owner.request->request.tenant()] += tokens;
+    known.charged += tokens;
+    row += rows.logit_rows();
   }
+}
+
+const Sequence& OrderJudge::OwnerOf(const SequenceRows& rows) const {
+  const int32_t size = scheduler_.pool().block_size();
+  return *row_owners_[rows.block_table[rows.first_position / size]];
+}
+
+void OrderJudge::CountDraft(const SequenceRows& rows, const Sequence& owner) {
+  if (rows.draft_rows == 0) return;
+  const int32_t right = Known(owner).right;
+  const ExpectedSequence& expected = *expectation_(owner);
+  const SamplingParams& params = owner.request->request.params();
+  situations_.MetIf(right == rows.draft_rows, Situation::kDraftAccepted);
+  situations_.MetIf(right > 0 && right < rows.draft_rows,
+                    Situation::kDraftPartly);
+  situations_.MetIf(right == 0, Situation::kDraftRejected);
+  situations_.MetIf(right > 0 && params.repetition_penalty != 1.0f,
+                    Situation::kDraftPenalised);
+  situations_.MetIf(right > 0 && !params.greedy(), Situation::kDraftSampled);
+  situations_.MetIf(
+      right < rows.draft_rows &&
+          owner.stops.generated() + right + 1 == expected.generated,
+      Situation::kEndedInDraft);
+  const int32_t size = scheduler_.pool().block_size();
+  situations_.MetIf(
+      rows.first_position / size != (rows.first_position + right) / size,
+      Situation::kDraftOverBlocks);
+}
+
+int32_t OrderJudge::ValidRows(const SequenceRows& rows) const {
+  const int32_t count = static_cast<int32_t>(rows.token_ids.size());
+  if (rows.draft_rows == 0) return count;
+  const Sequence& owner = OwnerOf(rows);
+  return count - rows.draft_rows +
+         known_.at(owner.request->ticket).sequences[owner.index].right;
+}
+
+bool OrderJudge::HasRejected(Ticket ticket) const {
+  const auto found = known_.find(ticket);
+  if (found == known_.end()) return false;
+  const auto& sequences = found->second.sequences;
+  return std::any_of(sequences.begin(), sequences.end(),
+                     [](const KnownSequence& s) {
+                       return s.running && s.written > s.computed;
+                     });
 }
 
 void OrderJudge::Remember() {
@@ -415,6 +527,7 @@ void OrderJudge::Remember() {
       KnownSequence& known = Known(*sequence);
       known.preemptions = sequence->preemptions;
       known.running = sequence->state == State::kRunning;
+      known.blocks = sequence->blocks.size();
       known.pinned = known.running && Pinned(*sequence, scheduler_.options());
     }
   }

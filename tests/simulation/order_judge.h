@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "services/generator/runner/step_plan.h"
 #include "services/generator/scheduler/scheduler.h"
+#include "tests/simulation/planted_drafts.h"
 #include "tests/simulation/prefill_budget.h"
 #include "tests/simulation/situations.h"
 
@@ -24,8 +25,11 @@ class OrderJudge {
  public:
   // Both are lent for the judge's life; the scheduler is new.
   OrderJudge(const Scheduler& scheduler, const StepPacerOptions& pacer,
-             Situations& situations)
-      : scheduler_(scheduler), situations_(situations), budget_(pacer) {}
+             ExpectationOf expectation, Situations& situations)
+      : scheduler_(scheduler),
+        situations_(situations),
+        expectation_(std::move(expectation)),
+        budget_(pacer) {}
 
   // All errors: INTERNAL, naming the promise that is broken.
 
@@ -46,6 +50,11 @@ class OrderJudge {
   const std::vector<const Sequence*>& admitted() const { return admitted_; }
   // Sequences that it took blocks from.
   const std::vector<const Sequence*>& victims() const { return victims_; }
+  // Of the rows of a sequence in the last plan those that stay: not behind a
+  // wrong guess.
+  int32_t ValidRows(const SequenceRows& rows) const;
+  // Wrong guesses lie in its blocks that nothing was written over.
+  bool HasRejected(Ticket ticket) const;
 
  private:
   struct KnownSequence {
@@ -55,6 +64,9 @@ class OrderJudge {
     int32_t charged = 0;   // ids that its tenant was charged for
     int32_t computed = 0;  // after the last step
     int32_t lost = 0;      // of these, when it was preempted last
+    int32_t right = 0;     // guesses of the last plan
+    int32_t written = 0;   // positions, wrong guesses included
+    int32_t blocks = 0;    // after the last plan
   };
   struct KnownRequest {
     Nanos arrived_at = 0;
@@ -79,6 +91,8 @@ class OrderJudge {
   absl::Status JudgeClasses() const;
   absl::Status JudgeVictims() const;
   absl::Status JudgeRows(const StepPlan& plan);
+  absl::Status JudgeDrafts(const SequenceRows& rows, const Sequence& owner);
+  absl::Status JudgeDraftCompany(int32_t draft_rows) const;
   absl::Status JudgeRunningRows(bool& scarce) const;
   absl::Status JudgeAdmissions();
   absl::Status JudgeAdmitted(size_t at);
@@ -87,11 +101,14 @@ class OrderJudge {
   absl::Status JudgeStarted(const Sequence& next) const;
   absl::Status JudgeCounts() const;
   void ChargeTokens(const StepPlan& plan, int32_t failing_row);
+  const Sequence& OwnerOf(const SequenceRows& rows) const;
+  void CountDraft(const SequenceRows& rows, const Sequence& owner);
   int32_t RowsOf(const Sequence& sequence) const;
 
   const Scheduler& scheduler_;
   Situations& situations_;
   Nanos began_ = 0;
+  const ExpectationOf expectation_;
   PrefillBudget budget_;
   int32_t prefill_rows_ = 0;  // of the last plan
   int64_t preemptions_ = 0;

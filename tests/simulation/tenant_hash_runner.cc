@@ -38,6 +38,7 @@ TenantHashRunner::TenantHashRunner(int32_t vocabulary_size,
   info_.block_size = pool.block_size;
   info_.block_bytes = pool.block_size * static_cast<int64_t>(sizeof(uint64_t));
   info_.fingerprint = "tenant-hash-1";
+  info_.takes_drafts = true;
 }
 
 absl::StatusOr<LogitsView> TenantHashRunner::Run(const StepPlan& plan) {
@@ -49,20 +50,37 @@ absl::StatusOr<LogitsView> TenantHashRunner::Run(const StepPlan& plan) {
   int32_t rows = 0;
   for (const SequenceRows& sequence : plan.sequences) {
     Write(sequence);
-    rows += sequence.wants_logits;
+    rows += sequence.logit_rows();
   }
   const size_t columns = static_cast<size_t>(info_.vocabulary_size);
   logits_.resize(rows * columns);
   size_t row = 0;
   for (const SequenceRows& sequence : plan.sequences) {
-    if (!sequence.wants_logits) continue;
-    HashLogits(Read(sequence),
-               absl::MakeSpan(&logits_[row++ * columns], columns));
+    for (int32_t back = sequence.logit_rows(); back > 0; --back) {
+      HashLogits(Read(sequence, back),
+                 absl::MakeSpan(&logits_[row++ * columns], columns));
+    }
   }
-  if (fault_ == Fault::kNotANumber && rows > 0) {
-    logits_[1] = std::numeric_limits<float>::quiet_NaN();
+  const int32_t failing = FailingRow(plan, fault_, fault_at_);
+  if (failing >= 0) {
+    logits_[failing * columns + 1] = std::numeric_limits<float>::quiet_NaN();
   }
   return LogitsView{rows, info_.vocabulary_size, logits_};
+}
+
+int32_t TenantHashRunner::FailingRow(const StepPlan& plan, Fault fault,
+                                     int32_t fault_at) {
+  std::vector<int32_t> candidates;
+  int32_t row = 0;
+  for (const SequenceRows& sequence : plan.sequences) {
+    for (int32_t i = 0; i < sequence.logit_rows(); ++i, ++row) {
+      if (fault == Fault::kNotANumber ||
+          (fault == Fault::kNotANumberInDraft && i > 0)) {
+        candidates.push_back(row);
+      }
+    }
+  }
+  return candidates.empty() ? -1 : candidates[fault_at % candidates.size()];
 }
 
 void TenantHashRunner::FindOwners() {
@@ -105,9 +123,9 @@ void TenantHashRunner::Write(const SequenceRows& rows) {
   }
 }
 
-uint64_t TenantHashRunner::Read(const SequenceRows& rows) const {
-  const int32_t end =
-      rows.first_position + static_cast<int32_t>(rows.token_ids.size());
+uint64_t TenantHashRunner::Read(const SequenceRows& rows, int32_t back) const {
+  const int32_t end = rows.first_position +
+                      static_cast<int32_t>(rows.token_ids.size()) - (back - 1);
   uint64_t chain = 0;
   for (int32_t position = 0; position < end; ++position) {
     chain = HashChain(chain, slots_[SlotOf(rows, position)]);

@@ -42,7 +42,8 @@ struct PoolShape {
 // Threads: one at a time.
 class TenantHashRunner : public ModelRunner {
  public:
-  enum class Fault { kNone, kStep, kNotANumber };
+  // kNotANumberInDraft: of a row that stands on a guess, if there is one.
+  enum class Fault { kNone, kStep, kNotANumber, kNotANumberInDraft };
 
   // The clock is lent for the runner's life.
   TenantHashRunner(int32_t vocabulary_size, int32_t context_length,
@@ -55,10 +56,15 @@ class TenantHashRunner : public ModelRunner {
     scheduler_ = &scheduler;
     on_plan_ = std::move(on_plan);
   }
+  // Of the rows of logits of a plan the one that is not a number, -1: none.
+  // `fault_at` counts round among those that it may be.
+  static int32_t FailingRow(const StepPlan& plan, Fault fault,
+                            int32_t fault_at);
   // How long the next steps take and how the next one fails.
-  void Prepare(Nanos step_time, Fault fault) {
+  void Prepare(Nanos step_time, Fault fault, int32_t fault_at) {
     step_time_ = step_time;
     fault_ = fault;
+    fault_at_ = fault_at;
   }
 
   const RunnerInfo& info() const override { return info_; }
@@ -69,7 +75,8 @@ class TenantHashRunner : public ModelRunner {
   void FindOwners();
   void Copy(const StepPlan& plan);
   void Write(const SequenceRows& rows);
-  uint64_t Read(const SequenceRows& rows) const;
+  // What the row sees that is `back` from the end.
+  uint64_t Read(const SequenceRows& rows, int32_t back) const;
 
   RunnerInfo info_;
   FakeClock& clock_;
@@ -77,6 +84,7 @@ class TenantHashRunner : public ModelRunner {
   std::function<void(const StepPlan&)> on_plan_;
   Nanos step_time_ = 0;
   Fault fault_ = Fault::kNone;
+  int32_t fault_at_ = 0;
   std::vector<SlotOwner> owners_;  // by block
   std::vector<uint64_t> slots_;    // [block_count, block_size]
   std::vector<float> logits_;

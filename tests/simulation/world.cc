@@ -97,10 +97,24 @@ World::World(Dice& dice) {
   options_.scheduler.max_warm_blocks = dice.OneOf({0, 2, 256});
   pool_sequences_ = dice.OneOf({1.0, 1.2, 2.0, 4.0, 8.0, 12.0});
   target_in_flight_ = dice.Between(10, 20);
+  // Few enough that nobody waits, and guesses may run.
+  if (dice.OneIn(3)) {
+    target_in_flight_ = dice.Between(2, 6);
+    options_.scheduler.max_batch_size = 16;
+    options_.scheduler.max_step_rows = 80;
+    options_.scheduler.min_batch_size = 1;
+    pool_sequences_ = dice.OneOf({1.2, 2.0, 4.0, 8.0});
+  }
   has_slow_readers_ = dice.OneIn(2);
   has_deadlines_ = dice.OneIn(2);
   has_timeouts_ = dice.OneIn(4);
   longest_step_ = dice.OneOf({1, 10, 60}) * kNanosPerMilli;
+  steady_steps_ = dice.OneIn(2);
+  if (!dice.OneIn(4)) {
+    options_.scheduler.speculation.on = true;
+    options_.scheduler.speculation.max_draft = dice.OneOf({1, 3, 8});
+    if (!dice.OneIn(4)) planted_rate_ = dice.OneOf({0.0, 0.6, 0.8, 0.9, 1.0});
+  }
   if (dice.OneIn(8)) options_.scheduler.queue_timeout_ms = DrawTimeoutMs(dice);
   if (dice.OneIn(8)) {
     options_.scheduler.first_token_timeout_ms = DrawTimeoutMs(dice);
@@ -261,7 +275,7 @@ Habits World::DrawHabits(Dice& dice) const {
 }
 
 Nanos World::DrawStepTime(Dice& dice) const {
-  return longest_step_ / dice.Between(1, 16);
+  return longest_step_ / (steady_steps_ ? 4 : dice.Between(1, 16));
 }
 
 }  // namespace sluice::generator

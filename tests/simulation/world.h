@@ -54,6 +54,8 @@ class World {
   const EngineOptions& options() const { return options_; }
   int32_t target_in_flight() const { return target_in_flight_; }
   bool has_slow_readers() const { return has_slow_readers_; }
+  // Of the guesses that are planted so many are right; absent: prompt lookup.
+  const std::optional<double>& planted_rate() const { return planted_rate_; }
   Nanos longest_step() const { return longest_step_; }
 
  private:
@@ -73,9 +75,11 @@ class World {
   double pool_sequences_ = 1;  // of the longest kind that fit at once
   int32_t target_in_flight_ = 0;
   bool has_slow_readers_ = false;
+  std::optional<double> planted_rate_;
   bool has_deadlines_ = false;
   bool has_timeouts_ = false;
   Nanos longest_step_ = 0;
+  bool steady_steps_ = false;  // all take as long
 };
 
 }  // namespace sluice::generator

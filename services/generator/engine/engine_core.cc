@@ -14,12 +14,20 @@ namespace sluice::generator {
 namespace {
 
 constexpr std::string_view kSlowReader = "SLOW_READER";
+constexpr int32_t kNotChosen = -1;  // no id
 
 SchedulerModel ModelOf(const RunnerInfo& info) {
   return {.block_count = info.block_count,
           .block_size = info.block_size,
           .vocabulary_size = info.vocabulary_size,
-          .fingerprint = info.fingerprint};
+          .fingerprint = info.fingerprint,
+          .takes_drafts = info.takes_drafts};
+}
+
+SchedulerOptions SchedulerOf(const EngineOptions& options) {
+  SchedulerOptions scheduler = options.scheduler;
+  scheduler.speculation.target_step_ms = options.pacer.target_step_ms;
+  return scheduler;
 }
 
 absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
@@ -84,8 +92,8 @@ absl::Status CheckOptions(const EngineOptions& options) {
 EngineCore::EngineCore(const EngineOptions& options, const EngineParts& parts)
     : options_(options),
       parts_(parts),
-      scheduler_(options.scheduler, ModelOf(parts.runner.info()),
-                 parts.vocabulary),
+      scheduler_(SchedulerOf(options), ModelOf(parts.runner.info()),
+                 parts.vocabulary, parts.drafts),
       pacer_(options.pacer) {
   SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
   Publish(/*busy=*/false);
@@ -167,6 +175,12 @@ std::vector<absl::StatusOr<int32_t>> EngineCore::Sample(
   tokens.reserve(step.samples.size());
   for (int32_t row = 0; row < logits.rows; ++row) {
     const SampleJob& job = step.samples[row];
+    // What stands on a wrong guess is not worth a draw.
+    if (job.guess.has_value() &&
+        (!tokens.back().ok() || *tokens.back() != *job.guess)) {
+      tokens.push_back(kNotChosen);
+      continue;
+    }
     tokens.push_back(sampler_.Sample(logits.Row(row), *job.params, job.point));
   }
   return tokens;
@@ -177,11 +191,16 @@ void EngineCore::Record(const PlannedStep& step, const StepOutcome& outcome,
   GeneratorMetrics& metrics = parts_.metrics;
   pacer_.OnStep(step.prefill_rows, elapsed);
   metrics.step.With({StepPhase(step)}).Observe(ToSeconds(elapsed));
-  metrics.step_tokens.Get().Observe(step.decode_rows + step.prefill_rows);
+  metrics.step_tokens.Get().Observe(step.decode_rows + step.prefill_rows +
+                                    step.draft_rows);
   metrics.step_sequences.Get().Observe(
       static_cast<double>(step.plan.sequences.size()));
   metrics.prompt_tokens.With({"computed"}).Increment(outcome.prompt_tokens);
   metrics.generated_tokens.Get().Increment(outcome.generated_tokens);
+  metrics.drafted_tokens.Get().Increment(outcome.drafted_tokens);
+  metrics.accepted_tokens.Get().Increment(outcome.accepted_tokens);
+  metrics.wasted_tokens.With({"rejected_draft"})
+      .Increment(outcome.drafted_tokens - outcome.accepted_tokens);
   for (Nanos wait : outcome.first_token_waits) {
     metrics.time_to_first_token.Get().Observe(ToSeconds(wait));
   }

@@ -53,6 +53,7 @@ struct EngineParts {
   LoadBoard& board;
   AdmissionGate* gate = nullptr;  // told of the room in the queue; may be null
   EngineTrace* trace = nullptr;   // null: none is wanted
+  DraftSource* drafts = nullptr;  // null: by prompt lookup
 };
 
 // A request on its way in.

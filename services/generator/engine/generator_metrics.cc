@@ -80,6 +80,11 @@ GeneratorMetrics::GeneratorMetrics(Metrics& m)
                                  {"source"})),
       generated_tokens(
           m.AddCounter("sluice_generated_tokens_total", "Tokens sampled.")),
+      drafted_tokens(m.AddCounter("sluice_drafted_tokens_total",
+                                  "Tokens guessed and verified in a step.")),
+      accepted_tokens(m.AddCounter(
+          "sluice_accepted_tokens_total",
+          "Guessed tokens that the sampler chose too: each saved a step.")),
       wasted_tokens(m.AddCounter("sluice_wasted_tokens_total",
                                  "Tokens computed in vain, by reason.",
                                  {"reason"})),
@@ -138,7 +143,7 @@ void GeneratorMetrics::CreateKnownSeries() {
     rejected.With({reason});
   }
   for (const char* reason : {"cancelled", "deadline", "failed", "preempted",
-                             "slow_reader", "timeout"}) {
+                             "rejected_draft", "slow_reader", "timeout"}) {
     wasted_tokens.With({reason});
   }
 }

@@ -53,6 +53,8 @@ struct GeneratorMetrics {
   CounterFamily& prefix_evictions;
   CounterFamily& prompt_tokens;
   CounterFamily& generated_tokens;
+  CounterFamily& drafted_tokens;
+  CounterFamily& accepted_tokens;
   CounterFamily& wasted_tokens;
   HistogramFamily& time_to_first_token;
   HistogramFamily& inter_token;

@@ -33,12 +33,13 @@ absl::Status Broken(const Parts&... parts) {
   return absl::InternalError(absl::StrCat("invariant: ", parts...));
 }
 
-absl::Status CountTable(const Sequence& sequence,
+absl::Status CountTable(const Sequence& sequence, const BlockPool& pool,
                         std::vector<Holder>& holders) {
   const Request& request = sequence.request->request;
   const std::string_view tenant = request.tenant();
   const int32_t public_blocks =
       sequence.chain.has_value() ? sequence.chain->public_blocks() : 0;
+  const int32_t computed_blocks = sequence.computed / pool.block_size();
   for (int32_t i = 0; i < sequence.blocks.size(); ++i) {
     const int32_t id = sequence.blocks.id(i);
     const bool is_public = i < public_blocks;
@@ -46,6 +47,9 @@ absl::Status CountTable(const Sequence& sequence,
     Holder& holder = holders[id];
     if (holder.last == &sequence) {
       return Broken("block ", id, " is twice in one table");
+    }
+    if (i >= computed_blocks && pool.kept(id)) {
+      return Broken("block ", id, " is kept and still to be written");
     }
     if (holder.references > 0 && holder.owner != owner) {
       return Broken("block ", id, " is shared by two tenants");
@@ -71,6 +75,7 @@ absl::Status CheckSequence(const Sequence& sequence, int32_t max_preemptions) {
   if (runs && sequence.remaining() < 1) {
     return Broken("a running sequence has nothing to run");
   }
+  if (!sequence.drafts.empty()) return Broken("guesses outside of a step");
   if ((sequence.state == State::kEnded) != sequence.end.has_value()) {
     return Broken("state and end of a sequence differ");
   }
@@ -140,7 +145,7 @@ absl::Status CheckInvariants(const Scheduler& scheduler) {
     for (const Sequence& sequence : request->sequences) {
       RETURN_IF_ERROR(
           CheckSequence(sequence, scheduler.options().max_preemptions));
-      RETURN_IF_ERROR(CountTable(sequence, holders));
+      RETURN_IF_ERROR(CountTable(sequence, pool, holders));
     }
   }
   RETURN_IF_ERROR(CheckLists(scheduler));

@@ -44,6 +44,10 @@ float Weight(float logit, float top, float temperature) {
   return ExpOfNegative((logit - top) / temperature);
 }
 
+void Penalise(float penalty, float& logit) {
+  logit = logit < 0 ? logit * penalty : logit / penalty;
+}
+
 // Sum in blocks, each block and then the blocks in order.
 double SumInBlocks(absl::Span<const float> weights,
                    std::vector<double>& block_sums) {
@@ -131,13 +135,26 @@ absl::Span<const float> Sampler::Process(absl::Span<const float> logits,
   processed_.assign(logits.begin(), logits.end());
   if (penalise) {
     for (int32_t id : point.seen->ids()) {
-      float& logit = processed_[id];
-      logit = logit < 0 ? logit * params.repetition_penalty
-                        : logit / params.repetition_penalty;
+      Penalise(params.repetition_penalty, processed_[id]);
     }
+    PenaliseDrafted(params, point);
   }
   for (int32_t id : point.banned_ids) processed_[id] = kMinusInfinity;
   return processed_;
+}
+
+// Each once, however often it comes.
+void Sampler::PenaliseDrafted(const SamplingParams& params,
+                              const SamplePoint& point) {
+  for (size_t i = 0; i < point.drafted.size(); ++i) {
+    const int32_t id = point.drafted[i];
+    const auto before = point.drafted.subspan(0, i);
+    if (point.seen->contains(id) ||
+        std::find(before.begin(), before.end(), id) != before.end()) {
+      continue;
+    }
+    Penalise(params.repetition_penalty, processed_[id]);
+  }
 }
 
 int32_t Sampler::DrawFromAll(absl::Span<const float> row, float top,

@@ -18,6 +18,8 @@ namespace sluice::generator {
 struct SamplePoint {
   // Distinct ids of prompt and output. Null: no repetition_penalty.
   const SeenTokens* seen = nullptr;
+  // Ids of the output that follow those, if all guesses before this are right.
+  absl::Span<const int32_t> drafted = {};
   // Ids that must not be chosen here: the ends, before min_new_tokens.
   absl::Span<const int32_t> banned_ids;
   int32_t sequence_index = 0;
@@ -41,6 +43,7 @@ class Sampler {
   absl::Span<const float> Process(absl::Span<const float> logits,
                                   const SamplingParams& params,
                                   const SamplePoint& point);
+  void PenaliseDrafted(const SamplingParams& params, const SamplePoint& point);
   int32_t DrawFromAll(absl::Span<const float> row, float top, float temperature,
                       double uniform);
   int32_t DrawFromKept(absl::Span<const float> row, float top,

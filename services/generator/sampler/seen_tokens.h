@@ -22,6 +22,9 @@ class SeenTokens {
   void AddAll(absl::Span<const int32_t> ids) {
     for (int32_t id : ids) Add(id);
   }
+  bool contains(int32_t id) const {
+    return id >= 0 && static_cast<size_t>(id) < seen_.size() && seen_[id];
+  }
   // Each once, in order of first appearance.
   absl::Span<const int32_t> ids() const { return ids_; }
 

@@ -17,7 +17,9 @@ void RateMeter::OnStep(const MeasuredStep& step, Nanos now) {
   if (step.elapsed <= 0) return;
   if (step.queue_waited) starts_.Add(step.started_requests, step.elapsed, now);
   if (step.prefill_full) prefill_.Add(step.prefill_rows, step.elapsed, now);
-  if (step.decode_rows > 0) decode_.Add(1, step.elapsed, now);
+  if (step.decode_rows == 0) return;
+  decode_.Add(1 + static_cast<double>(step.accepted_drafts) / step.decode_rows,
+              step.elapsed, now);
 }
 
 Rates RateMeter::rates(Nanos now) const {

@@ -14,7 +14,7 @@ struct Rates {
   double starts_per_second = 0;
   // Of steps whose prefill was limited by its budget.
   double prefill_tokens_per_second = 0;
-  // Of steps that gave running sequences a token.
+  // Of steps that gave running sequences tokens: until the next token of one.
   double decode_step_seconds = 0;
 };
 
@@ -23,6 +23,7 @@ struct MeasuredStep {
   Nanos elapsed = 0;
   int32_t prefill_rows = 0;
   int32_t decode_rows = 0;
+  int32_t accepted_drafts = 0;  // ids that these brought beyond one each
   int32_t started_requests = 0;
   bool prefill_full = false;  // more prefill waited for room in the step
   bool queue_waited = false;  // requests waited for their first step

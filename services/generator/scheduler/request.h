@@ -48,6 +48,8 @@ struct RequestFields {
   uint64_t drawn_seed = 0;  // used when params name no seed
   // Takes nothing from the prefix cache and leaves nothing in it.
   bool bypass_prefix_cache = false;
+  // No guesses of its next ids are verified.
+  bool bypass_speculation = false;
   // Leading ids of the prompt that all tenants share, as the operator declared.
   int32_t public_prefix_tokens = 0;
 };
@@ -81,6 +83,7 @@ class Request {
   }
   int32_t n() const { return fields_.n; }
   bool bypass_prefix_cache() const { return fields_.bypass_prefix_cache; }
+  bool bypass_speculation() const { return fields_.bypass_speculation; }
   int32_t public_prefix_tokens() const { return fields_.public_prefix_tokens; }
   const std::vector<int32_t>& prompt() const { return fields_.prompt_ids; }
   int32_t prompt_tokens() const {

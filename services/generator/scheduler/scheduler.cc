@@ -16,14 +16,6 @@ using State = Sequence::State;
 // Tenants whose debt is remembered while they have no request.
 constexpr int32_t kMaxIdleTenants = 1024;
 
-// Its tenant pays for ids that were not charged and are not in the cache.
-void Charge(Sequence& sequence, int32_t cached) {
-  const int32_t count = static_cast<int32_t>(sequence.ids.size());
-  sequence.request->account->served +=
-      std::max(0, count - std::max(sequence.charged, cached));
-  sequence.charged = count;
-}
-
 void DropOthers(std::vector<Sequence*>& sequences, State state) {
   std::erase_if(sequences,
                 [&](const Sequence* s) { return s->state != state; });
@@ -32,12 +24,15 @@ void DropOthers(std::vector<Sequence*>& sequences, State state) {
 }  // namespace
 
 Scheduler::Scheduler(const SchedulerOptions& options,
-                     const SchedulerModel& model, const Vocabulary& vocabulary)
+                     const SchedulerModel& model, const Vocabulary& vocabulary,
+                     DraftSource* drafts)
     : options_(options),
       vocabulary_(vocabulary),
       model_(model),
       ledger_(kMaxIdleTenants),
-      kv_(options, model) {
+      kv_(options, model),
+      drafts_(drafts),
+      speculation_(options.speculation) {
   SLUICE_CHECK(CheckOptions(options).ok(), "options are checked by the caller");
 }
 
@@ -226,16 +221,36 @@ void Scheduler::ExpireLate(Nanos now) {
 }
 
 void Scheduler::PlanDecode() {
+  std::vector<Sequence*> decoding;
   for (Sequence* sequence : running_) {
     if (sequence->state != State::kRunning || sequence->request->paused ||
         sequence->remaining() != 1) {
       continue;
     }
-    if (!GrowByPreempting(*sequence)) continue;
-    AddRows(*sequence, 1);
-    ++step_.decode_rows;
+    if (GrowByPreempting(*sequence)) decoding.push_back(sequence);
   }
   DropOthers(running_, State::kRunning);
+  if (MayDraft()) {
+    speculation_.Plan(decoding, drafts_ == nullptr ? lookup_ : *drafts_,
+                      kv_.pool(), options_.max_step_rows);
+  }
+  for (Sequence* sequence : decoding) {
+    AddRows(*sequence, 1);
+    AddDrafts(*sequence);
+    ++step_.decode_rows;
+  }
+}
+
+bool Scheduler::MayDraft() const {
+  if (!options_.speculation.on || !model_.takes_drafts) return false;
+  const auto prefills = [](const Sequence* sequence) {
+    return !sequence->request->paused && sequence->remaining() > 1;
+  };
+  const auto may_start = [](const Sequence* sequence) {
+    return !sequence->request->paused;
+  };
+  return std::none_of(running_.begin(), running_.end(), prefills) &&
+         std::none_of(waiting_.begin(), waiting_.end(), may_start);
 }
 
 void Scheduler::PlanPrefill(int32_t& budget) {
@@ -316,7 +331,7 @@ bool Scheduler::AdmitOne(Sequence& sequence, Nanos now) {
     Preempt(*victim);
     DropOthers(running_, State::kRunning);
   }
-  Charge(sequence, sequence.computed);
+  sequence.Charge(sequence.computed);
   preempted_tokens_ += std::max(0, sequence.lost - sequence.computed);
   sequence.lost = 0;
   sequence.state = State::kRunning;
@@ -381,93 +396,32 @@ void Scheduler::AddRows(Sequence& sequence, int32_t rows) {
   step_.plan.sequences.push_back(std::move(planned));
 }
 
-StepOutcome Scheduler::Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
-                              Nanos now) {
-  SLUICE_CHECK(tokens.size() == step_.samples.size(),
-               "each row of logits is answered");
-  StepOutcome outcome;
-  std::vector<std::pair<Ticket, absl::Status>> failed;
-  std::vector<Ticket> touched;
-  size_t next_token = 0;
-  for (const PlannedRows& planned : planned_) {
-    Sequence& sequence = *planned.sequence;
-    const Ticket ticket = sequence.request->ticket;
-    touched.push_back(ticket);
-    CommitProgress(planned, outcome);
-    if (!planned.wants_logits) {
-      kv_.Publish(sequence);
-      continue;
+void Scheduler::AddDrafts(Sequence& sequence) {
+  if (sequence.drafts.empty()) return;
+  const absl::Span<const int32_t> drafts = sequence.drafts;
+  const int32_t count = static_cast<int32_t>(drafts.size());
+  SLUICE_CHECK(sequence.blocks.Writable(sequence.computed,
+                                        sequence.computed + 1 + count),
+               "only blocks of its own are written");
+  SequenceRows& planned = step_.plan.sequences.back();
+  planned.token_ids.insert(planned.token_ids.end(), drafts.begin(),
+                           drafts.end());
+  planned.draft_rows = count;
+  step_.draft_rows += count;
+  const Request& request = sequence.request->request;
+  const SampleJob first = step_.samples.back();
+  for (int32_t i = 1; i <= count; ++i) {
+    SampleJob job = first;
+    job.guess = drafts[i - 1];
+    job.point.position += i;
+    job.point.drafted = drafts.subspan(0, i);
+    const int32_t generated = sequence.stops.generated() + i;
+    job.point.banned_ids = {};
+    if (generated < request.params().min_new_tokens) {
+      job.point.banned_ids = request.eos_ids();
     }
-    const absl::StatusOr<int32_t>& token = tokens[next_token++];
-    if (token.ok()) {
-      kv_.Publish(sequence);
-      CommitToken(sequence, *token, now, outcome);
-    } else {
-      // What it computed may be as bad as the logits: nobody shall find it.
-      kv_.Withdraw(sequence);
-      failed.emplace_back(ticket, token.status());
-    }
+    step_.samples.push_back(job);
   }
-  planned_.clear();
-  MeasureStep(now);
-  for (auto& [ticket, status] : failed) Abort(ticket, std::move(status));
-  for (Ticket ticket : touched) FinishIfEnded(ticket);
-  return outcome;
-}
-
-void Scheduler::CommitProgress(const PlannedRows& planned,
-                               StepOutcome& outcome) {
-  Sequence& sequence = *planned.sequence;
-  LiveRequest& request = *sequence.request;
-  const int32_t prompt = request.request.prompt_tokens();
-  if (sequence.preemptions == 0 && sequence.computed < prompt) {
-    outcome.prompt_tokens += std::min(planned.rows, prompt - sequence.computed);
-  }
-  sequence.computed += planned.rows;
-  request.computed_tokens += planned.rows;
-  if (!planned.wants_logits && request.first_token_at == 0) {
-    Emit(request, Progress{std::min(sequence.computed, prompt)});
-  }
-}
-
-void Scheduler::CommitToken(Sequence& sequence, int32_t id, Nanos now,
-                            StepOutcome& outcome) {
-  LiveRequest& request = *sequence.request;
-  sequence.Append(id);
-  Charge(sequence, /*cached=*/0);
-  ++outcome.generated_tokens;
-  if (sequence.last_token_at != 0) {
-    outcome.token_gaps.push_back(now - sequence.last_token_at);
-  }
-  if (request.first_token_at == 0) {
-    request.first_token_at = now;
-    outcome.first_token_waits.push_back(now - request.arrived_at);
-  }
-  sequence.last_token_at = now;
-  request.last_token_at = now;
-  sequence.end = sequence.stops.Push(id);
-  Delta delta;
-  delta.index = sequence.index;
-  delta.ids = sequence.stops.TakeShowable();
-  delta.end = sequence.end;
-  if (sequence.end.has_value()) {
-    sequence.state = State::kEnded;
-    kv_.PublishRest(sequence);
-    sequence.blocks.Clear();
-    std::erase(running_, &sequence);
-  }
-  if (!delta.ids.empty() || delta.end.has_value()) {
-    Emit(request, std::move(delta));
-  }
-}
-
-void Scheduler::FailStep(const absl::Status& status) {
-  std::vector<Ticket> tickets;
-  for (const PlannedRows& planned : planned_) {
-    tickets.push_back(planned.sequence->request->ticket);
-  }
-  planned_.clear();
-  for (Ticket ticket : tickets) Abort(ticket, status);
 }
 
 void Scheduler::MarkStarted(LiveRequest& request, Nanos now) {

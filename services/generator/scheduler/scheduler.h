@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "services/generator/scheduler/request.h"
 #include "services/generator/scheduler/scheduler_options.h"
 #include "services/generator/scheduler/sequence.h"
+#include "services/generator/scheduler/speculation.h"
 #include "services/generator/scheduler/tenant_ledger.h"
 #include "services/generator/scheduler/token_event.h"
 
@@ -33,6 +35,9 @@ namespace sluice::generator {
 struct SampleJob {
   const SamplingParams* params = nullptr;
   SamplePoint point;
+  // The row stands on this guess of the token before: what is chosen here only
+  // counts when the job before this one chose it.
+  std::optional<int32_t> guess = std::nullopt;
 };
 
 // What Plan decided. Without sequences there is nothing to run.
@@ -42,12 +47,15 @@ struct PlannedStep {
   std::vector<SampleJob> samples;
   int32_t decode_rows = 0;
   int32_t prefill_rows = 0;
+  int32_t draft_rows = 0;
 };
 
 // What Commit learnt, for the metrics.
 struct StepOutcome {
   int32_t prompt_tokens = 0;     // rows of prompts run for the first time
   int32_t generated_tokens = 0;  // newly sampled
+  int32_t drafted_tokens = 0;    // guesses that were verified
+  int32_t accepted_tokens = 0;   // of these, chosen by the sampler too
   std::vector<Nanos> first_token_waits;  // since arrival
   std::vector<Nanos> token_gaps;         // since the sequence's last token
 };
@@ -72,9 +80,10 @@ struct SchedulerCounts {
 // Threads: engine thread only.
 class Scheduler {
  public:
-  // REQUIRES: CheckOptions is OK. The vocabulary must outlive the scheduler.
+  // REQUIRES: CheckOptions is OK. The vocabulary must outlive the scheduler,
+  // and so must `drafts`; null: drafts are by prompt lookup.
   Scheduler(const SchedulerOptions& options, const SchedulerModel& model,
-            const Vocabulary& vocabulary);
+            const Vocabulary& vocabulary, DraftSource* drafts = nullptr);
 
   // REQUIRES: tickets grow.
   // Errors: INVALID_ARGUMENT when the request can never fit the pool,
@@ -92,11 +101,13 @@ class Scheduler {
 
   // Ends requests whose deadline or timeouts passed, then plans a row for each
   // decoding sequence and, within max_step_rows, at most `prefill_rows` others
-  // (at least one). The reference is valid until the next Plan. REQUIRES: the
+  // (at least one); drafts only where nobody wants those others. The reference
+  // is valid until the next Plan. REQUIRES: the
   // last plan was committed or failed.
   const PlannedStep& Plan(Nanos now, int32_t prefill_rows);
 
-  // `tokens[i]` answers samples[i]; an error ends that request alone.
+  // `tokens[i]` answers samples[i]; an error ends that request alone. What
+  // stands on a guess that was not chosen is not looked at.
   StepOutcome Commit(absl::Span<const absl::StatusOr<int32_t>> tokens,
                      Nanos now);
   // The step did not run: ends every request in it with `status`.
@@ -163,9 +174,17 @@ class Scheduler {
   void AddRows(Sequence& sequence, int32_t rows);
   void PlanMeasurement(bool prefill_full);
   void MeasureStep(Nanos now);
+  // Nobody wants rows but those that decode.
+  bool MayDraft() const;
+  // Behind its row that was added last.
+  void AddDrafts(Sequence& sequence);
   void CommitProgress(const PlannedRows& planned, StepOutcome& outcome);
-  void CommitToken(Sequence& sequence, int32_t id, Nanos now,
+  absl::Status CommitTokens(Sequence& sequence,
+                            absl::Span<const absl::StatusOr<int32_t>> tokens,
+                            Nanos now, StepOutcome& outcome);
+  void CommitToken(Sequence& sequence, int32_t id, Nanos now, Delta& delta,
                    StepOutcome& outcome);
+  void CountDrafts(Nanos now, StepOutcome& outcome);
   void MarkStarted(LiveRequest& request, Nanos now);
   void FinishIfEnded(Ticket ticket);
   void Erase(LiveRequest& request);
@@ -184,6 +203,9 @@ class Scheduler {
   PlannedStep step_;
   std::vector<PlannedRows> planned_;
   std::vector<TokenEvent> events_;
+  DraftSource* const drafts_;  // null: lookup_
+  LookupDrafts lookup_;
+  Speculation speculation_;
   RateMeter meter_;
   MeasuredStep measured_;  // the planned step, but for its end
   std::map<TenantLedger::Account*, TenantStep> measured_tenants_;

@@ -13,6 +13,13 @@ absl::Status CheckAtLeast(const char* field, int64_t got, int64_t least) {
                     absl::StrCat("at least ", least));
 }
 
+absl::Status CheckRange(const char* field, int64_t got, int64_t least,
+                        int64_t most) {
+  if (got >= least && got <= most) return absl::OkStatus();
+  return FieldError(field, "out of range", absl::StrCat(got),
+                    absl::StrCat(least, " to ", most));
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const SchedulerOptions& options) {
@@ -39,7 +46,9 @@ absl::Status CheckOptions(const SchedulerOptions& options) {
   RETURN_IF_ERROR(CheckAtLeast("first_token_timeout_ms",
                                options.first_token_timeout_ms, 0));
   RETURN_IF_ERROR(CheckAtLeast("max_warm_blocks", options.max_warm_blocks, 0));
-  return CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1);
+  RETURN_IF_ERROR(CheckAtLeast("retry_delay_ms", options.retry_delay_ms, 1));
+  return CheckRange("speculation_max_draft", options.speculation.max_draft, 1,
+                    kMostDraft);
 }
 
 }  // namespace sluice::generator

@@ -6,8 +6,21 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "services/generator/scheduler/step_pacer.h"
 
 namespace sluice::generator {
+
+inline constexpr int32_t kMostDraft = 64;
+
+// Guesses of the next ids that are verified in the same step; the output is the
+// same with them and without.
+struct SpeculationOptions {
+  bool on = false;
+  // Guesses of a sequence in a step at most.
+  int32_t max_draft = 8;
+  // What a step should take: those with drafts are held to it as prefill is.
+  int32_t target_step_ms = StepPacerOptions().target_step_ms;
+};
 
 struct SchedulerOptions {
   // Rows of a step at most; every running sequence has one, the rest is
@@ -40,6 +53,7 @@ struct SchedulerOptions {
   // Blocks of public prefixes that are kept although others need blocks; at
   // most a quarter of the pool, and none when a request needs all of it.
   int32_t max_warm_blocks = 256;
+  SpeculationOptions speculation;
 };
 
 // Errors: INVALID_ARGUMENT "field: what, got, limit".
@@ -51,6 +65,7 @@ struct SchedulerModel {
   int32_t block_size = 0;
   int32_t vocabulary_size = 0;
   std::string fingerprint = {};  // of the runner
+  bool takes_drafts = false;
 };
 
 }  // namespace sluice::generator

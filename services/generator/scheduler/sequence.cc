@@ -26,6 +26,12 @@ void Sequence::Append(int32_t id) {
   if (seen != nullptr) seen->Add(id);
 }
 
+void Sequence::Charge(int32_t cached) {
+  const int32_t count = static_cast<int32_t>(ids.size());
+  request->account->served += std::max(0, count - std::max(charged, cached));
+  charged = count;
+}
+
 Nanos LiveRequest::ends_by() const {
   Nanos next = request.deadline();
   if (!started) next = std::min(next, start_by);

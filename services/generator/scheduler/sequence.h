@@ -14,6 +14,8 @@
 #include "services/generator/kv_cache/prefix_cache.h"
 #include "services/generator/sampler/sampler.h"
 #include "services/generator/sampler/seen_tokens.h"
+#include "services/generator/scheduler/accept_rate.h"
+#include "services/generator/scheduler/prompt_lookup.h"
 #include "services/generator/scheduler/request.h"
 #include "services/generator/scheduler/tenant_ledger.h"
 #include "services/generator/scheduler/token_event.h"
@@ -35,6 +37,8 @@ struct Sequence {
   }
   // Takes an id that was delivered before, or was sampled now.
   void Append(int32_t id);
+  // Its tenant pays for ids that were not charged and are not in the cache.
+  void Charge(int32_t cached);
 
   LiveRequest* request;
   int32_t index;
@@ -56,6 +60,11 @@ struct Sequence {
   bool pinned = false;
   bool awaited_prefix = false;  // of another sequence, while it waited
   Nanos last_token_at = 0;      // 0: none yet
+  // Guesses of the ids that follow, which the planned step verifies.
+  std::vector<int32_t> drafts;
+  AcceptRate draft_rate{0.9};
+  int64_t drafted_at_step = 0;  // the last time that it had some
+  PromptLookup lookup;
 };
 
 // Threads: engine thread only.
