@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "common/testing/test_files.h"
 
 namespace sluice {
@@ -32,6 +34,28 @@ TEST(CpuBudget, ReadsVersion1QuotaAlsoWhenItsOwnPathIsHidden) {
   EXPECT_EQ(ReadCpuBudget(root.path()).quota_cores, 1.5);
   root.Write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
   EXPECT_EQ(ReadCpuBudget(root.path()).quota_cores, std::nullopt);
+}
+
+// Of each pair of processors that are one core, one thread.
+TEST(CpuBudget, ThreadsOfOneCoreCountOnce) {
+  const TempDir root;
+  constexpr int kProcessors = 1024;
+  for (int cpu = 0; cpu < kProcessors; ++cpu) {
+    const std::string folder =
+        "sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    root.Write(folder + "core_id", "7\n");
+    root.Write(folder + "physical_package_id", "0\n");
+  }
+  const CpuBudget budget = ReadCpuBudget(root.path());
+  EXPECT_EQ(budget.physical_cores, 1);
+  EXPECT_EQ(budget.usable_threads(), 1);
+  // The same core numbers in other packages are other cores.
+  for (int cpu = 0; cpu < kProcessors; ++cpu) {
+    root.Write("sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                   "/topology/physical_package_id",
+               std::to_string(cpu) + "\n");
+  }
+  EXPECT_EQ(ReadCpuBudget(root.path()).physical_cores, budget.logical_cpus);
 }
 
 TEST(CpuBudget, UsableThreadsRoundDownAndAreAtLeastOne) {

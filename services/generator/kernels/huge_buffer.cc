@@ -2,6 +2,10 @@
 
 #include <sys/mman.h>
 
+#include <vector>
+
+#include "services/generator/kernels/numa_nodes.h"
+
 namespace sluice::generator::kernels {
 namespace {
 
@@ -25,6 +29,11 @@ std::optional<HugeBuffer> HugeBuffer::Allocate(size_t bytes) {
     begin = (begin + kHugePage - 1) / kHugePage * kHugePage;
     // Refused where huge pages are off; small ones serve as well, slower.
     (void)madvise(reinterpret_cast<void*>(begin), bytes, MADV_HUGEPAGE);
+    // Refused, or with one node alone, pages come from where they are touched.
+    const std::vector<int> nodes = MemoryNodes();
+    if (nodes.size() > 1) {
+      (void)SpreadOverNodes(reinterpret_cast<void*>(begin), bytes, nodes);
+    }
   }
   buffer.begin_ = reinterpret_cast<uint8_t*>(begin);
   return buffer;

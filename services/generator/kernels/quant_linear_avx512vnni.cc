@@ -5,12 +5,19 @@
 
 #include "services/generator/kernels/quant_linear.h"
 
+// A benchmark compiles this file with tiles of other sizes.
+#ifndef SLUICE_QUANT_LINEAR_512
+#define SLUICE_QUANT_LINEAR_512 QuantLinearAvx512Vnni
+#define SLUICE_TILE_ROWS 6
+#define SLUICE_BLOCK_ROWS 96
+#endif
+
 namespace sluice::generator::kernels {
 namespace {
 
-constexpr int32_t kTileRows = 6;
+constexpr int32_t kTileRows = SLUICE_TILE_ROWS;
 // Rows of x that share one pass over a panel; their sums stay in L1 and L2.
-constexpr int32_t kBlockRows = 96;
+constexpr int32_t kBlockRows = SLUICE_BLOCK_ROWS;
 constexpr int32_t kLine = 64;
 // One step: four columns of the 32 rows of a panel.
 constexpr int32_t kStepBytes = 4 * kQuantPanelRows;
@@ -313,8 +320,8 @@ void Panel(const QuantLinearCall& call, int32_t panel, int32_t m_begin,
 
 }  // namespace
 
-void QuantLinearAvx512Vnni(const QuantLinearCall& call, int32_t panel_begin,
-                           int32_t panel_end) {
+void SLUICE_QUANT_LINEAR_512(const QuantLinearCall& call, int32_t panel_begin,
+                             int32_t panel_end) {
   for (int32_t panel = panel_begin; panel < panel_end; ++panel) {
     for (int32_t m = 0; m < call.x.rows; m += kBlockRows) {
       const int32_t left = call.x.rows - m;
