@@ -92,7 +92,10 @@ void BenchAttention(benchmark::State& state, CpuIsa isa, Shape shape,
   }
   Report(state,
          {.bytes = static_cast<double>(cache.bytes()),
-          .operations = 4.0 * rows * stride * (kDepth - rows / 2.0)},
+          .operations = 4.0 * rows * stride * (kDepth - rows / 2.0),
+          .peak = format == KvFormat::kBf16 && limits.bf16_peak > 0
+                      ? limits.bf16_peak
+                      : limits.float_peak},
          limits);
 }
 

@@ -14,8 +14,12 @@ namespace sluice::generator::kernels {
 
 // What is compared with. Probed once before the benchmarks and printed.
 struct Limits {
-  double bandwidth = 0;  // bytes per second
-  double vnni_peak = 0;  // 8-bit operations per second, 0 without VNNI
+  double bandwidth = 0;        // bytes per second
+  double cache_bandwidth = 0;  // of one thread
+  // Operations per second; 0 where the processor lacks them.
+  double vnni_peak = 0;   // 8 bits
+  double float_peak = 0;  // float32
+  double bf16_peak = 0;   // bf16 into float32
   int threads = 1;
 };
 
@@ -29,6 +33,8 @@ struct Work {
   double operations = 0;  // per turn
   double peak = 0;        // operations per second, 0: bandwidth only
 };
+// The same of what one thread does in its cache: "% of cache".
+void ReportInCache(benchmark::State& state, double bytes, const Limits& limits);
 void Report(benchmark::State& state, const Work& work, const Limits& limits);
 
 // Per instruction set that this machine has, scalar aside.

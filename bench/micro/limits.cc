@@ -14,11 +14,28 @@ Limits ProbeLimits(int threads) {
   bench::BandwidthProbe bandwidth(pool);
   for (int round = 0; round < kRounds; ++round) {
     limits.bandwidth = std::max(limits.bandwidth, bandwidth.Measure());
+    limits.cache_bandwidth =
+        std::max(limits.cache_bandwidth, bench::MeasureCacheBandwidth());
     limits.vnni_peak = std::max(limits.vnni_peak, bench::MeasureVnniPeak(pool));
+    limits.float_peak =
+        std::max(limits.float_peak, bench::MeasureFloatPeak(pool));
+    limits.bf16_peak = std::max(limits.bf16_peak, bench::MeasureBf16Peak(pool));
   }
-  std::printf("%d threads: read bandwidth %.1f GB/s, 8-bit peak %.0f Gop/s\n",
-              threads, limits.bandwidth / 1e9, limits.vnni_peak / 1e9);
+  std::printf(
+      "%d threads: read bandwidth %.1f GB/s (one thread in its cache %.0f), "
+      "peaks: 8-bit %.0f, bf16 %.0f, float32 %.0f Gop/s\n",
+      threads, limits.bandwidth / 1e9, limits.cache_bandwidth / 1e9,
+      limits.vnni_peak / 1e9, limits.bf16_peak / 1e9, limits.float_peak / 1e9);
   return limits;
+}
+
+void ReportInCache(benchmark::State& state, double bytes,
+                   const Limits& limits) {
+  using Counter = benchmark::Counter;
+  const double all = static_cast<double>(state.iterations()) * bytes;
+  state.counters["GB/s"] = Counter(all / 1e9, Counter::kIsRate);
+  state.counters["% of cache"] =
+      Counter(all * 100 / limits.cache_bandwidth, Counter::kIsRate);
 }
 
 void Report(benchmark::State& state, const Work& work, const Limits& limits) {

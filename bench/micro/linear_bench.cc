@@ -79,7 +79,8 @@ void BenchLinear(benchmark::State& state, CpuIsa isa, Shape shape,
   }
   Report(state,
          {.bytes = static_cast<double>(weights.bytes()),
-          .operations = 2.0 * x_rows * shape.rows * shape.columns},
+          .operations = 2.0 * x_rows * shape.rows * shape.columns,
+          .peak = limits.float_peak},
          limits);
 }
 

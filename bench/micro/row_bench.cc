@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/micro/kernel_bench.h"
+#include "services/generator/kernels/huge_buffer.h"
 #include "services/generator/kernels/kernel_set.h"
 #include "services/generator/kernels/quant_code.h"
 
@@ -39,7 +40,8 @@ enum class RowOperator {
   kQuantize
 };
 
-void BenchRow(benchmark::State& state, CpuIsa isa, RowOperator which) {
+void BenchRow(benchmark::State& state, CpuIsa isa, RowOperator which,
+              const Limits& limits) {
   const int32_t columns = static_cast<int32_t>(state.range(0));
   const KernelSet kernels = KernelsFor(isa);
   Row row(columns);
@@ -65,9 +67,47 @@ void BenchRow(benchmark::State& state, CpuIsa isa, RowOperator which) {
     }
     benchmark::ClobberMemory();
   }
-  state.counters["columns/s"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * columns,
-                         benchmark::Counter::kIsRate);
+  // Two rows of float32 come in, or one twice; one of float32 or bytes goes
+  // out.
+  const bool quantizes = which == RowOperator::kQuantize ||
+                         which == RowOperator::kRmsNormQuantize ||
+                         which == RowOperator::kSwigluQuantize;
+  const double in = which == RowOperator::kQuantize ? 4 : 8;
+  ReportInCache(state, columns * (in + (quantizes ? 1 : 4)), limits);
+}
+
+// Rotation, and storing, of all heads of a Qwen1.5-0.5B row.
+constexpr int32_t kHeads = 16;
+constexpr int32_t kHeadDim = 64;
+
+void BenchRope(benchmark::State& state, CpuIsa isa, const Limits& limits) {
+  const KernelSet kernels = KernelsFor(isa);
+  std::vector<float> x(kHeads * kHeadDim, 0.5f);
+  const std::vector<float> cosine(kHeadDim / 2, 0.8f);
+  const std::vector<float> sine(kHeadDim / 2, 0.6f);
+  for (auto _ : state) {
+    kernels.rope(x.data(), kHeads, kHeadDim / 2, cosine.data(), sine.data());
+    benchmark::ClobberMemory();
+  }
+  ReportInCache(state, 8.0 * kHeads * kHeadDim, limits);
+}
+
+void BenchKvWrite(benchmark::State& state, CpuIsa isa, KvFormat format,
+                  const Limits& limits) {
+  constexpr int32_t kBlockSize = 32;
+  const KernelSet kernels = KernelsFor(isa);
+  const KvLayout layout{format, kBlockSize, kHeadDim};
+  HugeBuffer memory = *HugeBuffer::Allocate(layout.head_bytes());
+  const std::vector<float> row(kHeadDim, 0.5f);
+  const int32_t table = 0;
+  const KvHeadView view{layout, memory.bytes(), layout.head_bytes(), &table};
+  int32_t position = 0;
+  for (auto _ : state) {
+    kernels.kv_write(view, position, row.data(), row.data());
+    position = (position + 1) % kBlockSize;
+    benchmark::ClobberMemory();
+  }
+  ReportInCache(state, 2.0 * kHeadDim * (4 + layout.element_bytes()), limits);
 }
 
 struct NamedOperator {
@@ -83,17 +123,25 @@ constexpr NamedOperator kOperators[] = {
 
 }  // namespace
 
-void RegisterRows(const Limits&) {
+void RegisterRows(const Limits& limits) {
   for (const CpuIsa isa : {CpuIsa::kScalar, CpuIsa::kAvx2, CpuIsa::kAvx512}) {
     if (!CpuSupports(isa)) continue;
     for (const NamedOperator& one : kOperators) {
       const std::string name =
           std::string(one.name) + "/" + std::string(CpuIsaName(isa));
-      benchmark::RegisterBenchmark(name.c_str(), BenchRow, isa, one.which)
+      benchmark::RegisterBenchmark(name.c_str(), BenchRow, isa, one.which,
+                                   limits)
           ->ArgName("columns")
           ->Arg(1024)
           ->Arg(8960);
     }
+    const std::string name(CpuIsaName(isa));
+    benchmark::RegisterBenchmark(("rope/" + name).c_str(), BenchRope, isa,
+                                 limits);
+    benchmark::RegisterBenchmark(("kv_write/" + name + "/bf16").c_str(),
+                                 BenchKvWrite, isa, KvFormat::kBf16, limits);
+    benchmark::RegisterBenchmark(("kv_write/" + name + "/int8").c_str(),
+                                 BenchKvWrite, isa, KvFormat::kInt8, limits);
   }
 }
 

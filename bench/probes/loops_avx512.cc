@@ -30,4 +30,19 @@ int32_t VnniLoop(int64_t turns) {
   return _mm512_reduce_add_epi32(sum);
 }
 
+float FmaLoop(int64_t turns) {
+  __m512 sums[16];
+  for (int i = 0; i < 16; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  __m512 a = _mm512_set1_ps(0.5f);
+  __m512 b = _mm512_set1_ps(0.25f);
+  for (int64_t turn = 0; turn < turns; ++turn) {
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
+    asm volatile("" : "+v"(a), "+v"(b));
+  }
+  __m512 sum = sums[0];
+  for (int i = 1; i < 16; ++i) sum = _mm512_add_ps(sum, sums[i]);
+  return _mm512_reduce_add_ps(sum);
+}
+
 }  // namespace sluice::bench

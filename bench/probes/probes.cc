@@ -15,8 +15,11 @@ using generator::kernels::ThreadPool;
 
 constexpr int64_t kProbeBytes = int64_t{512} << 20;
 constexpr int64_t kShareBytes = int64_t{256} << 10;
-constexpr int64_t kVnniTurns = 400'000;
-constexpr double kOpsPerTurn = 16 * 2 * 64;
+constexpr int64_t kPeakTurns = 400'000;
+// A turn is 16 instructions, a lane a multiply and an add.
+constexpr double kLanesPerTurn = 16 * 2;
+constexpr int64_t kCacheBytes = 16 << 10;
+constexpr int kCacheTurns = 20'000;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
@@ -67,12 +70,48 @@ double BandwidthProbe::Measure() {
   return static_cast<double>(kProbeBytes) / SecondsSince(start);
 }
 
+namespace {
+
+// Operations per second of a loop over registers of `lanes` numbers.
+template <typename Loop>
+double MeasurePeak(ThreadPool& pool, int lanes, const Loop& loop) {
+  std::atomic<int64_t> sink{0};
+  const auto start = std::chrono::steady_clock::now();
+  pool.Run([&](ThreadPool::Worker&) {
+    sink += static_cast<int64_t>(loop(kPeakTurns));
+  });
+  return kLanesPerTurn * lanes * kPeakTurns * pool.threads() /
+         SecondsSince(start);
+}
+
+}  // namespace
+
 double MeasureVnniPeak(ThreadPool& pool) {
   if (!generator::kernels::CpuHasAvx512Vnni()) return 0;
-  std::atomic<int32_t> sink{0};
+  return MeasurePeak(pool, 64, VnniLoop);
+}
+
+double MeasureFloatPeak(ThreadPool& pool) {
+  using generator::kernels::CpuIsa;
+  if (!generator::kernels::CpuSupports(CpuIsa::kAvx512)) return 0;
+  return MeasurePeak(pool, 16, FmaLoop);
+}
+
+double MeasureBf16Peak(ThreadPool& pool) {
+  if (!generator::kernels::CpuHasAvx512Bf16()) return 0;
+  return MeasurePeak(pool, 32, Bf16Loop);
+}
+
+double MeasureCacheBandwidth() {
+  const ReadLoop read = BestReadLoop();
+  alignas(64) static constexpr uint8_t kBytes[kCacheBytes] = {1};
+  int32_t sink = 0;
   const auto start = std::chrono::steady_clock::now();
-  pool.Run([&](ThreadPool::Worker&) { sink += VnniLoop(kVnniTurns); });
-  return kOpsPerTurn * kVnniTurns * pool.threads() / SecondsSince(start);
+  for (int turn = 0; turn < kCacheTurns; ++turn) {
+    sink += read(kBytes, kCacheBytes);
+    asm volatile("" : "+r"(sink));
+  }
+  return static_cast<double>(kCacheBytes) * kCacheTurns / SecondsSince(start);
 }
 
 }  // namespace sluice::bench
