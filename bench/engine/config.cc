@@ -5,7 +5,6 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
-#include "absl/strings/str_split.h"
 #include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 
@@ -32,6 +31,14 @@ ABSL_FLAG(std::string, cases, EngineBenchOptions().cases,
           "sequences at depth 128)");
 ABSL_FLAG(int32_t, repeats, EngineBenchOptions().repeats,
           "times that each case is measured, one case after the other");
+ABSL_FLAG(bool, sample, EngineBenchOptions().sample,
+          "choose a token from each row of logits, by the Gateway's preset "
+          "balanced");
+ABSL_FLAG(bool, probe, EngineBenchOptions().probe,
+          "measure the limits of the machine around each case; takes 512 MiB");
+ABSL_FLAG(bool, serve, EngineBenchOptions().serve,
+          "measure the case that each line of the standard input names and "
+          "answer with a line of JSON; --cases names those that may come");
 ABSL_FLAG(std::string, jsonl, EngineBenchOptions().jsonl,
           "file that a line per measurement is added to; empty: none");
 
@@ -55,6 +62,9 @@ absl::StatusOr<EngineBenchOptions> ParseConfig(int argc, char** argv) {
   options.native.cpu_isa = absl::GetFlag(FLAGS_cpu_isa);
   options.cases = absl::GetFlag(FLAGS_cases);
   options.repeats = absl::GetFlag(FLAGS_repeats);
+  options.sample = absl::GetFlag(FLAGS_sample);
+  options.probe = absl::GetFlag(FLAGS_probe);
+  options.serve = absl::GetFlag(FLAGS_serve);
   options.jsonl = absl::GetFlag(FLAGS_jsonl);
   if (options.model.empty()) {
     return FieldError("model", "missing", "", "a model directory");

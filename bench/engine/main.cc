@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <iostream>
 
 #include "bench/engine/config.h"
 #include "bench/engine/engine_bench.h"
@@ -9,6 +10,7 @@ namespace {
 
 absl::Status Main(int argc, char** argv) {
   ASSIGN_OR_RETURN(const EngineBenchOptions options, ParseConfig(argc, argv));
+  if (options.serve) return ServeEngineBench(options, std::cin, std::cout);
   return RunEngineBench(options);
 }
 
