@@ -26,9 +26,12 @@ def compare(model="tiny"):
     return list(zip(prompts, *answers))
 
 
-def describe(rows):
+def equal(row):
     # What the last token leaves of a character is shown by one, not by the other.
-    ends = [(ours.rstrip("\ufffd"), theirs.rstrip("\ufffd"))
-            for _, ours, theirs in rows]
-    equal = sum(ours == theirs and ours != "" for ours, theirs in ends)
-    return f"greedy texts of float weights: {equal} of {len(rows)} equal"
+    ours, theirs = (text.rstrip("\ufffd") for text in row[1:])
+    return ours == theirs and ours != ""
+
+
+def describe(rows):
+    return (f"greedy texts of float weights: {sum(equal(row) for row in rows)} of "
+            f"{len(rows)} equal")

@@ -24,10 +24,16 @@ def _busy_s():
 
 
 class Side:
-    def __init__(self, command, cores):
+    def __init__(self, command, cores, enter=None):
+        """`enter` is called in the new process before the program starts."""
+        def prepare():
+            os.sched_setaffinity(0, cores)
+            if enter:
+                enter()
+
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores))
+            preexec_fn=prepare)
         self.introduction = self._read()
 
     @property
@@ -37,6 +43,8 @@ class Side:
     def _read(self):
         line = self._process.stdout.readline()
         if not line:
+            self._process.stdin.close()
+            self._process.stdout.close()
             raise RuntimeError(f"{self._process.args[0]} ended: exit "
                                f"{self._process.wait()}")
         return json.loads(line)
@@ -64,6 +72,7 @@ class Side:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
 
     def __enter__(self):
         return self
@@ -78,11 +87,11 @@ def choose_cores(count):
     return set(allowed[-count:]) if count else set(allowed)
 
 
-def ours(model, weights, cores, flags=()):
+def ours(model, weights, cores, flags=(), enter=None):
     head = ["--quantize_head=int4"] if weights == "int4" else []
     return Side([places.ours("sluice-bench-engine"), "--serve",
                  f"--model={inputs.model(model)}", f"--quantize={weights}", *head,
-                 f"--cases={','.join(cells.cases())}", *flags], cores)
+                 f"--cases={','.join(cells.cases())}", *flags], cores, enter)
 
 
 DEFAULT_PEER_FLAGS = ("flash=1",)
@@ -91,3 +100,9 @@ DEFAULT_PEER_FLAGS = ("flash=1",)
 def llama(model, weights, cores, flags=DEFAULT_PEER_FLAGS):
     return Side([places.llama("llama-steps"), inputs.gguf(model, weights),
                  f"threads={len(cores)}", *flags], cores)
+
+
+def llama_introduction(model, weights):
+    """What the peer says of itself, its system_info line among it."""
+    with llama(model, weights, choose_cores(0)) as peer:
+        return peer.introduction
