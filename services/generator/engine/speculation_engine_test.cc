@@ -92,7 +92,9 @@ RequestFields DrawFields(int32_t i, std::mt19937& random) {
   if (i % 4 == 1) fields.params.repetition_penalty = 1.5f;
   if (i % 4 == 2) fields.params.top_p = 0.8f;
   if (i % 6 == 3) fields.params.stop = {"ab", "q"};
-  if (i % 7 == 4) fields.params.min_new_tokens = 20;
+  if (i % 7 == 4) {
+    fields.params.min_new_tokens = *fields.params.max_new_tokens / 2;
+  }
   fields.params.ignore_eos = i % 2 == 0;
   return fields;
 }

@@ -87,7 +87,8 @@ void Speculation::Collect(absl::Span<Sequence* const> decoding,
   const double expected = rate_.Value(kFirstRate);
   for (size_t s = 0; s < decoding.size(); ++s) {
     const int32_t most = MostDrafts(*decoding[s], options_.max_draft);
-    if (most <= 0) continue;
+    const Request& request = decoding[s]->request->request;
+    if (most <= 0 || request.bypass_speculation()) continue;
     guesses_[s] = source.Guess(*decoding[s], most);
     SLUICE_CHECK(guesses_[s].size() <= static_cast<size_t>(most),
                  "no more guesses than were asked for");
