@@ -112,6 +112,7 @@ absl::StatusOr<RequestFields> ToFields(const v1::GenerateRequest& message) {
   }
   fields.public_prefix_tokens = message.public_prefix_tokens();
   fields.bypass_prefix_cache = message.bypass_prefix_cache();
+  fields.bypass_speculation = message.bypass_speculation();
   return fields;
 }
 
@@ -189,6 +190,7 @@ v1::GetModelInfoResponse ToProto(const ServedModel& model) {
   message.add_features("n");
   message.add_features("resume");
   message.add_features("bypass_prefix_cache");
+  message.add_features("bypass_speculation");
   message.add_features("request_timeouts");
   message.add_features("public_prefix");
   message.set_started_at(model.started_at_unix_seconds);
