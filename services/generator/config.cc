@@ -22,6 +22,7 @@ using sluice::generator::OutboxLimits;
 using sluice::generator::PackCacheOptions;
 using sluice::generator::QuantizeOptions;
 using sluice::generator::SchedulerOptions;
+using sluice::generator::SpeculationOptions;
 using sluice::generator::StepPacerOptions;
 
 ABSL_FLAG(std::string, model, Config().model,
@@ -117,6 +118,11 @@ ABSL_FLAG(int32_t, first_token_timeout_ms,
           "as --queue_timeout_ms, until the first token, prefill included");
 ABSL_FLAG(int32_t, retry_delay_ms, SchedulerOptions().retry_delay_ms,
           "what a request refused for load is told to wait at least");
+ABSL_FLAG(std::string, speculation, SpeculationOptions().on ? "auto" : "off",
+          "auto: guess next tokens from the sequence's own and verify them in "
+          "one step, while it pays; the output is the same; or off");
+ABSL_FLAG(int32_t, speculation_max_draft, SpeculationOptions().max_draft,
+          "tokens guessed for a sequence in a step at most, 1 to 64");
 ABSL_FLAG(int32_t, outbox_ids, OutboxLimits().max_pending_ids,
           "unread ids at which a slow reader's request is paused");
 ABSL_FLAG(int32_t, slow_reader_timeout_ms,
@@ -191,6 +197,8 @@ EngineOptions EngineOfFlags() {
   scheduler.first_token_timeout_ms =
       absl::GetFlag(FLAGS_first_token_timeout_ms);
   scheduler.retry_delay_ms = absl::GetFlag(FLAGS_retry_delay_ms);
+  scheduler.speculation.on = absl::GetFlag(FLAGS_speculation) == "auto";
+  scheduler.speculation.max_draft = absl::GetFlag(FLAGS_speculation_max_draft);
   engine.pacer.target_step_ms = absl::GetFlag(FLAGS_target_step_ms);
   engine.pacer.max_prefill_rows = scheduler.max_step_rows;
   engine.outbox.max_pending_ids = absl::GetFlag(FLAGS_outbox_ids);
@@ -232,6 +240,10 @@ absl::StatusOr<Config> ParseConfig(int argc, char** argv) {
   if (rest.size() > 1) {
     return FieldError("command line", "unknown argument", rest[1],
                       "inspect DIR, make-random-model, or flags only");
+  }
+  const std::string speculation = absl::GetFlag(FLAGS_speculation);
+  if (speculation != "auto" && speculation != "off") {
+    return FieldError("speculation", "unknown", speculation, "auto or off");
   }
   Config config = ConfigOfFlags();
   RETURN_IF_ERROR(CheckConfig(config));
