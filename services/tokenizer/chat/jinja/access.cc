@@ -12,22 +12,13 @@
 namespace sluice::tokenizer::jinja {
 namespace {
 
-std::string ObjectName(const Value& object) {
-  if (object.is_none()) return "None";
-  return std::string(object.TypeName()) + " object";
-}
-
-Value NoAttribute(const Value& object, std::string_view name) {
-  return Value::Undefined("'" + ObjectName(object) + "' has no attribute '" +
-                          std::string(name) + "'");
-}
-
 absl::StatusOr<Value> NoItem(const Value& object, const Value& key,
                              Budget& budget) {
-  if (key.is_string()) return NoAttribute(object, key.bytes());
+  if (key.is_string()) return Value::NoAttribute(object.TypeName(), key);
   ASSIGN_OR_RETURN(const Text name, Repr(key, budget));
-  return Value::Undefined(ObjectName(object) + " has no element " +
-                          name.bytes());
+  const std::string owner =
+      object.is_none() ? "None" : std::string(object.TypeName()) + " object";
+  return Value::Undefined(owner + " has no element " + Clip(name.bytes()));
 }
 
 // An attribute in Python's sense; undefined without a message when absent.
@@ -72,8 +63,8 @@ absl::StatusOr<Value> OwnItem(const Value& object, const Value& key,
                               Budget& budget) {
   switch (object.kind()) {
     case Kind::kDict: {
+      RETURN_IF_ERROR(object.dict().PayForKey(key, budget));
       if (!IsHashable(key)) return Value();
-      RETURN_IF_ERROR(budget.Spend(key.weight() / 8));
       const Value* found = object.dict().Find(key);
       return found == nullptr ? Value() : *found;
     }
@@ -83,7 +74,7 @@ absl::StatusOr<Value> OwnItem(const Value& object, const Value& key,
     case Kind::kRange:
       if (!key.is_integral()) return Value();
       if (object.is_string()) {
-        RETURN_IF_ERROR(budget.Spend(object.weight() / 8));
+        RETURN_IF_ERROR(budget.SpendBytes(object.bytes().size()));
       }
       return ItemAt(object, key.int_value());
     default:
@@ -98,14 +89,15 @@ bool Found(const Value& value) {
 }  // namespace
 
 absl::StatusOr<Value> GetAttribute(Interpreter& interpreter,
-                                   const Value& object, std::string_view name) {
+                                   const Value& object, const Value& name) {
   if (object.is_undefined()) return Fail(object.undefined_message());
-  ASSIGN_OR_RETURN(Value own, OwnAttribute(interpreter, object, name));
+  ASSIGN_OR_RETURN(Value own, OwnAttribute(interpreter, object, name.bytes()));
   if (Found(own)) return own;
   if (object.is(Kind::kDict)) {
+    RETURN_IF_ERROR(object.dict().PayForKey(name, interpreter.budget()));
     if (const Value* item = object.dict().Find(name)) return *item;
   }
-  return NoAttribute(object, name);
+  return Value::NoAttribute(object.TypeName(), name);
 }
 
 absl::StatusOr<Value> GetItem(Interpreter& interpreter, const Value& object,
@@ -124,9 +116,12 @@ absl::StatusOr<Value> GetItem(Interpreter& interpreter, const Value& object,
 absl::StatusOr<Value> GetPath(Interpreter& interpreter, const Value& object,
                               const Value& path) {
   if (!path.is_string()) return GetItem(interpreter, object, path);
+  Budget& budget = interpreter.budget();
+  RETURN_IF_ERROR(budget.SpendScan(path.bytes().size()));
   Value at = object;
   std::string_view rest = path.bytes();
   while (true) {
+    RETURN_IF_ERROR(budget.Spend(2));
     const size_t dot = rest.find('.');
     const std::string_view part = rest.substr(0, dot);
     const bool digits =

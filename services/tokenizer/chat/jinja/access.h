@@ -14,7 +14,7 @@ namespace sluice::tokenizer::jinja {
 // Errors: INVALID_ARGUMENT (object is undefined; a method that would change
 // the object).
 absl::StatusOr<Value> GetAttribute(Interpreter& interpreter,
-                                   const Value& object, std::string_view name);
+                                   const Value& object, const Value& name);
 
 // An item first, then a method or attribute of that name, then undefined.
 absl::StatusOr<Value> GetItem(Interpreter& interpreter, const Value& object,

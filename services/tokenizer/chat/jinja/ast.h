@@ -58,10 +58,8 @@ struct LiteralExpr final : Expr {
 
 // Names are numbered per template, so that scopes compare numbers.
 struct NameExpr final : Expr {
-  NameExpr(std::string name, int id)
-      : Expr(ExprKind::kName), name(std::move(name)), id(id) {}
-  std::string name;
-  int id;
+  explicit NameExpr(int id) : Expr(ExprKind::kName), id(id) {}
+  const int id;
 };
 
 // List and tuple literals, and/or chains, ~ chains.
@@ -116,7 +114,7 @@ struct ConditionalExpr final : Expr {
 struct AttributeExpr final : Expr {
   AttributeExpr() : Expr(ExprKind::kAttribute) {}
   ExprPtr object;
-  std::string name;
+  std::unique_ptr<SharedString> name;
 };
 
 struct ItemExpr final : Expr {
@@ -231,7 +229,8 @@ struct SetBlockStatement final : Statement {
 struct Parameter {
   std::string name;
   int id = -1;
-  ExprPtr otherwise;  // the default, may be absent
+  ExprPtr otherwise;                         // the default, may be absent
+  std::unique_ptr<SharedUndefined> missing;  // when it is not given
 };
 
 struct MacroStatement final : Statement {
@@ -273,9 +272,16 @@ struct JumpStatement final : Statement {
   explicit JumpStatement(StatementKind kind) : Statement(kind) {}
 };
 
+// What a name means where no variable has it.
+struct NameDefault {
+  const BuiltinEntry* global = nullptr;  // if there is one
+  SharedUndefined missing;               // if there is none
+};
+
 struct Program {
   Body body;
-  std::vector<std::string> names;  // by number
+  std::vector<std::string> names;  // by number, as the defaults
+  std::vector<NameDefault> defaults;
   // Numbers of the names that the interpreter sets itself.
   int loop_id = -1;
   int caller_id = -1;

@@ -8,6 +8,7 @@
 #include "services/tokenizer/chat/jinja/dict.h"
 #include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/operators.h"
 
 namespace sluice::tokenizer::jinja {
 namespace {
@@ -17,7 +18,7 @@ using Result = absl::StatusOr<Value>;
 Result CountMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("count", {"value"}, 1, a, true));
-  RETURN_IF_ERROR(i.budget().Spend(self.weight() / 8));
+  RETURN_IF_ERROR(PayToCompare(self, self, i.budget()));
   return Value::Int(std::count_if(
       self.items().begin(), self.items().end(),
       [&parameters](const Value& x) { return Equal(x, parameters[0]); }));
@@ -26,7 +27,7 @@ Result CountMethod(Interpreter& i, const Value& self, const Arguments& a) {
 Result IndexMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("index", {"value", "start"}, 1, a, true));
-  RETURN_IF_ERROR(i.budget().Spend(self.weight() / 8));
+  RETURN_IF_ERROR(PayToCompare(self, self, i.budget()));
   const std::vector<Value>& items = self.items();
   const auto size = static_cast<int64_t>(items.size());
   ASSIGN_OR_RETURN(int64_t start, parameters.Int(1, 0));
@@ -49,8 +50,8 @@ Result GetMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("get", {"key", "default"}, 1, a, true));
   const Value& key = parameters[0];
+  RETURN_IF_ERROR(self.dict().PayForKey(key, i.budget()));
   if (!IsHashable(key)) return Fail("unhashable type: '", key.TypeName(), "'");
-  RETURN_IF_ERROR(i.budget().Spend(key.weight() / 8));
   if (const Value* found = self.dict().Find(key)) return *found;
   return parameters.has(1) ? parameters[1] : Value::None();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <tuple>
 
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/operators.h"
@@ -17,46 +18,138 @@ bool IsHashable(const Value& value) {
          !value.is(Kind::kDictView);
 }
 
-size_t HashOf(const Value& value) {
-  switch (value.kind()) {
+namespace {
+
+// What kinds share an order.
+enum class KeyClass { kNumber, kString, kTuple, kRange, kPlain, kIdentity };
+
+KeyClass ClassOf(const Value& key) {
+  switch (key.kind()) {
     case Kind::kBool:
     case Kind::kInt:
     case Kind::kFloat:
-      return std::hash<double>()(value.number());
+      return KeyClass::kNumber;
     case Kind::kString:
-      return std::hash<std::string_view>()(value.bytes());
-    case Kind::kTuple: {
-      size_t hash = 17;
-      for (const Value& item : value.items()) hash = hash * 31 + HashOf(item);
-      return hash;
-    }
+      return KeyClass::kString;
+    case Kind::kTuple:
+      return KeyClass::kTuple;
+    case Kind::kRange:
+      return KeyClass::kRange;
     case Kind::kNone:
     case Kind::kUndefined:
-    case Kind::kRange:
-      return static_cast<size_t>(value.kind());
+      return KeyClass::kPlain;
     default:
-      return std::hash<const Object*>()(value.identity());
+      return KeyClass::kIdentity;
   }
+}
+
+template <typename T>
+int Compare(const T& left, const T& right) {
+  return std::less<T>()(left, right) ? -1 : std::less<T>()(right, left) ? 1 : 0;
+}
+
+// REQUIRES: right is the double that is nearest to left.
+int CompareWithDouble(int64_t left, const Value& right) {
+  constexpr double kPastInt = 9223372036854775808.0;
+  if (right.number() >= kPastInt) return -1;
+  return Compare(left, static_cast<int64_t>(right.number()));
+}
+
+// Not a number comes first, so that the order is total.
+int CompareNumbers(const Value& left, const Value& right) {
+  if (left.is_integral() && right.is_integral()) {
+    return Compare(left.int_value(), right.int_value());
+  }
+  const bool left_nan = std::isnan(left.number());
+  const bool right_nan = std::isnan(right.number());
+  if (left_nan || right_nan) return Compare(right_nan, left_nan);
+  if (Equal(left, right)) return 0;
+  const int order = Compare(left.number(), right.number());
+  if (order != 0) return order;
+  // A whole number that doubles do not have, beside its neighbour.
+  return left.is_integral() ? CompareWithDouble(left.int_value(), right)
+                            : -CompareWithDouble(right.int_value(), left);
+}
+
+int CompareTuples(const std::vector<Value>& left,
+                  const std::vector<Value>& right) {
+  const size_t common = std::min(left.size(), right.size());
+  for (size_t i = 0; i < common; ++i) {
+    const int order = CompareKeys(left[i], right[i]);
+    if (order != 0) return order;
+  }
+  return Compare(left.size(), right.size());
+}
+
+// Ranges of equal items are equal.
+int CompareRanges(const RangeObject& left, const RangeObject& right) {
+  auto key = [](const RangeObject& range) {
+    const int64_t size = range.size();
+    return std::tuple(size, size > 0 ? range.start : 0,
+                      size > 1 ? range.step : 0);
+  };
+  return Compare(key(left), key(right));
+}
+
+int CompareToString(const Value& left, std::string_view right) {
+  if (!left.is_string()) return Compare(ClassOf(left), KeyClass::kString);
+  return std::string_view(left.bytes()).compare(right);
+}
+
+}  // namespace
+
+int CompareKeys(const Value& left, const Value& right) {
+  const KeyClass kind = ClassOf(left);
+  if (kind != ClassOf(right)) return Compare(kind, ClassOf(right));
+  switch (kind) {
+    case KeyClass::kNumber:
+      return CompareNumbers(left, right);
+    case KeyClass::kString:
+      return left.bytes().compare(right.bytes());
+    case KeyClass::kTuple:
+      return CompareTuples(left.items(), right.items());
+    case KeyClass::kRange:
+      return CompareRanges(left.object_as<RangeObject>(),
+                           right.object_as<RangeObject>());
+    case KeyClass::kPlain:
+      return Compare(left.kind(), right.kind());
+    case KeyClass::kIdentity:
+      return Compare(left.identity(), right.identity());
+  }
+  return 0;
+}
+
+bool DictObject::KeyLess::operator()(size_t left, size_t right) const {
+  return CompareKeys((*entries)[left].first, (*entries)[right].first) < 0;
+}
+bool DictObject::KeyLess::operator()(size_t left, const Value& right) const {
+  return CompareKeys((*entries)[left].first, right) < 0;
+}
+bool DictObject::KeyLess::operator()(const Value& left, size_t right) const {
+  return CompareKeys(left, (*entries)[right].first) < 0;
+}
+bool DictObject::KeyLess::operator()(size_t left,
+                                     std::string_view right) const {
+  return CompareToString((*entries)[left].first, right) < 0;
+}
+bool DictObject::KeyLess::operator()(std::string_view left,
+                                     size_t right) const {
+  return CompareToString((*entries)[right].first, left) > 0;
 }
 
 std::ptrdiff_t DictObject::IndexOf(const Value& key) const {
   if (index_.empty()) {
     for (size_t i = 0; i < entries_.size(); ++i) {
-      if (Equal(entries_[i].first, key)) return static_cast<std::ptrdiff_t>(i);
+      const Value& known = entries_[i].first;
+      const bool same = known.is_string() && key.is_string()
+                            ? known.bytes() == key.bytes()
+                            : CompareKeys(known, key) == 0;
+      if (same) return static_cast<std::ptrdiff_t>(i);
     }
     return -1;
   }
-  auto [from, to] = index_.equal_range(HashOf(key));
-  for (; from != to; ++from) {
-    if (Equal(entries_[from->second].first, key)) {
-      return static_cast<std::ptrdiff_t>(from->second);
-    }
-  }
-  return -1;
-}
-
-void DictObject::AddToIndex(size_t entry) {
-  index_.emplace(HashOf(entries_[entry].first), entry);
+  const auto found = index_.find(key);
+  return found == index_.end() ? -1 : static_cast<std::ptrdiff_t>(*found);
 }
 
 void DictObject::Set(Value key, Value value) {
@@ -69,9 +162,9 @@ void DictObject::Set(Value key, Value value) {
   }
   entries_.emplace_back(std::move(key), std::move(value));
   if (entries_.size() == kIndexFrom) {
-    for (size_t i = 0; i < entries_.size(); ++i) AddToIndex(i);
+    for (size_t i = 0; i < entries_.size(); ++i) index_.insert(i);
   } else if (entries_.size() > kIndexFrom) {
-    AddToIndex(entries_.size() - 1);
+    index_.insert(entries_.size() - 1);
   }
 }
 
@@ -89,7 +182,18 @@ const Value* DictObject::Find(std::string_view key) const {
     }
     return nullptr;
   }
-  return Find(Value::Literal(std::string(key)));
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : &entries_[*found].second;
+}
+
+absl::Status DictObject::PayForKey(const Value& key, Budget& budget) const {
+  constexpr uint32_t kCheap = 4;
+  constexpr size_t kComparisons = 20;  // in the index of as many as can be
+  if (key.weight() <= kCheap) {
+    return index_.empty() ? absl::OkStatus() : budget.Spend(1);
+  }
+  const size_t compared = std::min(entries_.size() + 1, kComparisons);
+  return budget.SpendItems(static_cast<int64_t>(compared * key.weight()));
 }
 
 DictViewObject::DictViewObject(Value dict, What what)

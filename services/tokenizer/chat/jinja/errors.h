@@ -17,6 +17,9 @@ void AppendPart(std::string& out, T part) {
   out += std::to_string(part);
 }
 
+// The start of a text that comes from a template or a request, for messages.
+std::string Clip(std::string_view text, size_t max_bytes = 128);
+
 // INVALID_ARGUMENT with the parts put together.
 template <typename... Parts>
 absl::Status Fail(const Parts&... parts) {

@@ -6,6 +6,7 @@
 #include "services/tokenizer/chat/jinja/deeper.h"
 #include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/paid_text.h"
 #include "services/tokenizer/chat/jinja/print.h"
 
 namespace sluice::tokenizer::jinja {
@@ -43,7 +44,7 @@ absl::StatusOr<Value> Interpreter::EvaluateKind(const Expr& expr) {
     case ExprKind::kAttribute: {
       const auto& node = As<AttributeExpr>(expr);
       ASSIGN_OR_RETURN(const Value object, Evaluate(*node.object));
-      return GetAttribute(*this, object, node.name);
+      return GetAttribute(*this, object, node.name->value());
     }
     case ExprKind::kItem: {
       const auto& node = As<ItemExpr>(expr);
@@ -96,15 +97,18 @@ absl::StatusOr<Value> Interpreter::EvaluateCompound(const Expr& expr) {
 }
 
 absl::StatusOr<Value> Interpreter::Name(const NameExpr& expr) {
-  if (const Value* found = scope_->Find(expr.id)) return *found;
-  if (const BuiltinEntry* global = FindGlobal(expr.name)) {
-    return Value(Kind::kHost, new BuiltinObject(*global, Value()));
-  }
-  return Value::Undefined("'" + expr.name + "' is undefined");
+  const Scope::Found found = scope_->Find(expr.id);
+  RETURN_IF_ERROR(budget_.SpendLookup(found.looked_at));
+  if (found.value != nullptr) return *found.value;
+  const NameDefault& otherwise =
+      program_.defaults[static_cast<size_t>(expr.id)];
+  if (otherwise.global == nullptr) return otherwise.missing.value();
+  return Value(Kind::kHost, new BuiltinObject(*otherwise.global, Value()));
 }
 
 absl::StatusOr<std::vector<Value>> Interpreter::Items(const ItemsExpr& expr) {
-  RETURN_IF_ERROR(budget_.Spend(static_cast<int64_t>(expr.items.size()) / 4));
+  RETURN_IF_ERROR(
+      budget_.SpendItems(static_cast<int64_t>(expr.items.size()) * 2));
   std::vector<Value> items;
   items.reserve(expr.items.size());
   for (const ExprPtr& item : expr.items) {
@@ -115,14 +119,16 @@ absl::StatusOr<std::vector<Value>> Interpreter::Items(const ItemsExpr& expr) {
 }
 
 absl::StatusOr<Value> Interpreter::Dict(const DictExpr& expr) {
-  RETURN_IF_ERROR(budget_.Spend(static_cast<int64_t>(expr.entries.size()) / 4));
+  RETURN_IF_ERROR(
+      budget_.SpendItems(static_cast<int64_t>(expr.entries.size()) * 4));
   DictBuilder dict;
   for (const auto& [key_expr, value_expr] : expr.entries) {
     ASSIGN_OR_RETURN(Value key, Evaluate(*key_expr));
     ASSIGN_OR_RETURN(Value value, Evaluate(*value_expr));
-    if (!IsHashable(key))
+    RETURN_IF_ERROR(dict.so_far().PayForKey(key, budget_));
+    if (!IsHashable(key)) {
       return Fail("unhashable type: '", key.TypeName(), "'");
-    RETURN_IF_ERROR(budget_.Spend(key.weight() / 8));
+    }
     dict.Set(std::move(key), std::move(value));
   }
   return dict.Build();
@@ -146,17 +152,17 @@ absl::StatusOr<Value> Interpreter::Arithmetic(const ArithmeticExpr& expr) {
 // each step. The first operand of another type ends that.
 absl::StatusOr<Value> Interpreter::JoinSum(const ArithmeticExpr& expr,
                                            Value first) {
-  Text joined = first.text();
+  PaidText joined(budget_);
+  RETURN_IF_ERROR(joined.Append(first.text()));
   for (size_t i = 0; i < expr.rest.size(); ++i) {
     const auto& [op, operand] = expr.rest[i];
     ASSIGN_OR_RETURN(const Value right, Evaluate(*operand));
     RETURN_IF_ERROR(budget_.Spend(1));
     if (op == Operator::kAdd && right.is_string() && !right.string().safe) {
-      RETURN_IF_ERROR(budget_.SpendBytes(right.text().size()));
-      joined.Append(right.text());
+      RETURN_IF_ERROR(joined.Append(right.text()));
       continue;
     }
-    Value value = Value::String(std::move(joined));
+    Value value = Value::String(joined.Take());
     ASSIGN_OR_RETURN(value, Apply(op, value, right, budget_));
     for (++i; i < expr.rest.size(); ++i) {
       ASSIGN_OR_RETURN(const Value next, Evaluate(*expr.rest[i].second));
@@ -164,21 +170,18 @@ absl::StatusOr<Value> Interpreter::JoinSum(const ArithmeticExpr& expr,
     }
     return value;
   }
-  RETURN_IF_ERROR(budget_.SpendBytes(joined.size()));
-  return Value::String(std::move(joined));
+  return Value::String(joined.Take());
 }
 
 absl::StatusOr<Value> Interpreter::Concat(const ItemsExpr& expr) {
-  Text joined;
+  PaidText joined(budget_);
   for (const ExprPtr& item : expr.items) {
     ASSIGN_OR_RETURN(const Value value, Evaluate(*item));
-    ASSIGN_OR_RETURN(const Text text, ToText(value, budget_));
-    RETURN_IF_ERROR(budget_.SpendBytes(text.size()));
-    joined.Append(text);
+    ASSIGN_OR_RETURN(const Value text, ToText(value, budget_));
+    RETURN_IF_ERROR(joined.Append(text.text()));
     RETURN_IF_ERROR(budget_.Spend(1));
   }
-  RETURN_IF_ERROR(budget_.SpendBytes(joined.size()));
-  return Value::String(std::move(joined));
+  return Value::String(joined.Take());
 }
 
 absl::StatusOr<Value> Interpreter::AndOr(const ItemsExpr& expr) {
@@ -194,8 +197,10 @@ absl::StatusOr<Value> Interpreter::AndOr(const ItemsExpr& expr) {
 absl::StatusOr<bool> Interpreter::CompareOnce(Comparison comparison,
                                               const Value& left,
                                               const Value& right) {
-  RETURN_IF_ERROR(
-      budget_.Spend(1 + std::min(left.weight(), right.weight()) / 8));
+  RETURN_IF_ERROR(budget_.Spend(1));
+  if (comparison != Comparison::kIn && comparison != Comparison::kNotIn) {
+    RETURN_IF_ERROR(PayToCompare(left, right, budget_));
+  }
   switch (comparison) {
     case Comparison::kEqual:
       return Equal(left, right);
@@ -297,8 +302,8 @@ absl::StatusOr<Value> Interpreter::Filter(const FilterExpr& expr,
 absl::StatusOr<Arguments> Interpreter::EvaluateArguments(
     const CallArguments& arguments) {
   Arguments out;
-  RETURN_IF_ERROR(budget_.Spend(static_cast<int64_t>(
-      (arguments.positional.size() + arguments.named.size()) / 4)));
+  RETURN_IF_ERROR(budget_.SpendItems(static_cast<int64_t>(
+      2 * arguments.positional.size() + 4 * arguments.named.size())));
   out.positional.reserve(arguments.positional.size());
   for (const ExprPtr& argument : arguments.positional) {
     ASSIGN_OR_RETURN(Value value, Evaluate(*argument));
@@ -325,6 +330,7 @@ absl::Status Interpreter::SpreadArguments(const CallArguments& arguments,
   for (const auto& [key, value] : dict.dict().entries()) {
     if (!key.is_string()) return Fail("keywords must be strings");
     RETURN_IF_ERROR(budget_.Spend(1));
+    RETURN_IF_ERROR(budget_.SpendBytes(key.bytes().size()));
     out.named.emplace_back(key.bytes(), value);
   }
   return absl::OkStatus();

@@ -145,11 +145,11 @@ absl::Status Interpreter::Write(std::string_view literal) {
 
 absl::Status Interpreter::Write(const Value& value) {
   if (value.is_string()) {
-    RETURN_IF_ERROR(budget_.SpendBytes(value.text().size()));
+    RETURN_IF_ERROR(budget_.SpendBytes(value.text().extent()));
     output_->Append(value.text());
   } else {
-    ASSIGN_OR_RETURN(const Text text, ToText(value, budget_));
-    output_->Append(text);
+    ASSIGN_OR_RETURN(const Value text, ToText(value, budget_));
+    output_->Append(text.text());
   }
   return CheckOutput();
 }
@@ -250,7 +250,7 @@ absl::Status Interpreter::Assign(const Target& target, Value value) {
     scope_->Set(target.id, std::move(value));
     return absl::OkStatus();
   }
-  const Value* object = scope_->Find(target.id);
+  const Value* object = scope_->Find(target.id).value;
   if (object == nullptr || !object->is(Kind::kNamespace)) {
     return Fail("cannot assign attribute on non-namespace object");
   }

@@ -27,11 +27,20 @@ class ExpressionParser::Nesting {
   ExpressionParser& parser_;
 };
 
+// Links of a chain lie inside one another.
+absl::Status ExpressionParser::CheckChain(int length,
+                                          std::string_view links) const {
+  if (length <= max_nesting_) return absl::OkStatus();
+  return Fail("line ", cursor_.current().line, ": a chain of more than ",
+              max_nesting_, " ", links);
+}
+
 absl::StatusOr<ExprPtr> ExpressionParser::Expression() {
   const Nesting nesting(*this);
   RETURN_IF_ERROR(nesting.Check());
   ASSIGN_OR_RETURN(ExprPtr node, Or());
-  while (cursor_.TakeName("if")) {
+  for (int length = 0; cursor_.TakeName("if"); ++length) {
+    RETURN_IF_ERROR(CheckChain(length, "conditions"));
     auto conditional = std::make_unique<ConditionalExpr>();
     conditional->then = std::move(node);
     ASSIGN_OR_RETURN(conditional->condition, Or());
@@ -192,7 +201,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::NamePrimary() {
     return std::make_unique<LiteralExpr>(Value::None());
   }
   names_.CountUse(token.text);
-  return std::make_unique<NameExpr>(token.text, names_.Id(token.text));
+  return std::make_unique<NameExpr>(names_.Id(token.text));
 }
 
 absl::StatusOr<ExprPtr> ExpressionParser::Number() {
@@ -211,7 +220,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::Number() {
   errno = 0;
   const int64_t number = std::strtoll(digits.c_str(), &end, base);
   if (digits.empty() || *end != '\0' || errno == ERANGE) {
-    return Fail("line ", token.line, ": the integer ", token.text,
+    return Fail("line ", token.line, ": the integer ", Clip(token.text),
                 " does not fit in 64 bits");
   }
   return std::make_unique<LiteralExpr>(Value::Int(number));
@@ -297,10 +306,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::MaybeTuple(const TupleRules& rules) {
 
 absl::StatusOr<ExprPtr> ExpressionParser::Postfix(ExprPtr node) {
   for (int length = 0;; ++length) {
-    if (length > max_nesting_) {
-      return Fail("line ", cursor_.current().line, ": a chain of more than ",
-                  max_nesting_, " accesses");
-    }
+    RETURN_IF_ERROR(CheckChain(length, "accesses"));
     if (cursor_.TakeOperator(".")) {
       ASSIGN_OR_RETURN(node, Attribute(std::move(node)));
     } else if (cursor_.TakeOperator("[")) {
@@ -315,10 +321,7 @@ absl::StatusOr<ExprPtr> ExpressionParser::Postfix(ExprPtr node) {
 
 absl::StatusOr<ExprPtr> ExpressionParser::Filters(ExprPtr node) {
   for (int length = 0;; ++length) {
-    if (length > max_nesting_) {
-      return Fail("line ", cursor_.current().line, ": a chain of more than ",
-                  max_nesting_, " filters");
-    }
+    RETURN_IF_ERROR(CheckChain(length, "filters"));
     if (cursor_.TakeOperator("|")) {
       ASSIGN_OR_RETURN(node, Filter(std::move(node)));
     } else if (cursor_.TakeName("is")) {
@@ -340,7 +343,8 @@ absl::StatusOr<ExprPtr> ExpressionParser::Attribute(ExprPtr object) {
   }
   auto node = std::make_unique<AttributeExpr>();
   node->object = std::move(object);
-  ASSIGN_OR_RETURN(node->name, cursor_.ExpectName());
+  ASSIGN_OR_RETURN(std::string name, cursor_.ExpectName());
+  node->name = std::make_unique<SharedString>(std::move(name));
   return node;
 }
 
@@ -452,7 +456,8 @@ absl::StatusOr<ExprPtr> ExpressionParser::Filter(ExprPtr input) {
 
 absl::StatusOr<ExprPtr> ExpressionParser::HeadlessFilters() {
   ASSIGN_OR_RETURN(ExprPtr node, Filter(nullptr));
-  while (cursor_.TakeOperator("|")) {
+  for (int length = 0; cursor_.TakeOperator("|"); ++length) {
+    RETURN_IF_ERROR(CheckChain(length, "filters"));
     ASSIGN_OR_RETURN(node, Filter(std::move(node)));
   }
   return node;

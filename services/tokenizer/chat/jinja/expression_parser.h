@@ -5,10 +5,10 @@
 // only real nesting makes trees deep.
 
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,15 +20,21 @@ namespace sluice::tokenizer::jinja {
 // Numbers names in the order in which they appear.
 class NameTable {
  public:
-  int Id(const std::string& name);
+  int Id(const std::string& name) { return Known(name).id; }
   std::vector<std::string> Take() { return std::move(names_); }
   // How often the name was read so far.
   int Uses(const std::string& name) const;
-  void CountUse(const std::string& name) { ++uses_[name]; }
+  void CountUse(const std::string& name) { ++Known(name).uses; }
 
  private:
-  std::unordered_map<std::string, int> ids_;
-  std::unordered_map<std::string, int> uses_;
+  struct Entry {
+    int id = 0;
+    int uses = 0;
+  };
+  Entry& Known(const std::string& name);
+
+  // Ordered: whoever writes the template must not choose its speed.
+  std::map<std::string, Entry> entries_;
   std::vector<std::string> names_;
 };
 
@@ -114,6 +120,7 @@ class ExpressionParser {
   absl::Status OneArgument(CallArguments& arguments);
   absl::StatusOr<Target> OneTarget();
   absl::StatusOr<std::string> DottedName();
+  absl::Status CheckChain(int length, std::string_view links) const;
   bool AtTupleEnd(std::string_view stop) const;
   std::optional<Comparison> TakeComparison();
 

@@ -12,12 +12,18 @@ namespace {
 
 using Result = absl::StatusOr<Value>;
 
+constexpr size_t kMaxNameBytes = 256;
+
 // Takes a name from the front of the arguments.
 absl::StatusOr<std::string> TakeName(Arguments& arguments,
                                      std::string_view what) {
   if (arguments.positional.empty()) return Fail(what, " name is missing");
   const Value first = arguments.positional.front();
   if (!first.is_string()) return Fail(what, " name must be a string");
+  if (first.bytes().size() > kMaxNameBytes) {
+    return Fail(what, " name of ", first.bytes().size(), " bytes, limit ",
+                kMaxNameBytes);
+  }
   arguments.positional.erase(arguments.positional.begin());
   return first.bytes();
 }

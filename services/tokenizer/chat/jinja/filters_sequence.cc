@@ -8,6 +8,7 @@
 #include "services/tokenizer/chat/jinja/dict.h"
 #include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/paid_text.h"
 #include "services/tokenizer/chat/jinja/print.h"
 #include "services/tokenizer/chat/jinja/text_ops.h"
 
@@ -17,17 +18,30 @@ namespace {
 using Result = absl::StatusOr<Value>;
 using Keyed = std::pair<std::vector<Value>, Value>;
 
-Value FoldCase(const Value& value) {
+Result FoldCase(const Value& value, Budget& budget) {
   if (!value.is_string()) return value;
-  return Value::String(ChangeCase(value.text(), Casing::kLower));
+  RETURN_IF_ERROR(budget.SpendItems(2));
+  ASSIGN_OR_RETURN(Text folded,
+                   ChangeCase(value.text(), Casing::kLower, budget));
+  return Value::String(std::move(folded));
 }
 
 Result LengthFilter(Interpreter& i, const Value& value, const Arguments& a) {
   if (value.is_string()) {
-    RETURN_IF_ERROR(i.budget().Spend(value.weight() / 8));
+    RETURN_IF_ERROR(i.budget().SpendBytes(value.bytes().size()));
   }
   ASSIGN_OR_RETURN(const int64_t length, Length(value));
   return Value::Int(length);
+}
+
+// Item 0 or -1 of what can be indexed, without a walk.
+Result EndOf(Interpreter& i, const Value& value, bool last) {
+  const Value item = last ? Value::Int(-1) : Value::Int(0);
+  return GetItem(i, value, item);
+}
+
+bool IsIndexed(const Value& value) {
+  return value.is_string() || value.is_sequence() || value.is(Kind::kRange);
 }
 
 Result FirstFilter(Interpreter& i, const Value& value, const Arguments& a) {
@@ -38,6 +52,7 @@ Result FirstFilter(Interpreter& i, const Value& value, const Arguments& a) {
     }
     return Value::Undefined("No first item, sequence was empty.");
   }
+  if (IsIndexed(value) && value.Truth()) return EndOf(i, value, false);
   ASSIGN_OR_RETURN(const std::vector<Value> items, Iterate(value, i.budget()));
   if (items.empty()) {
     return Value::Undefined("No first item, sequence was empty.");
@@ -49,6 +64,7 @@ Result LastFilter(Interpreter& i, const Value& value, const Arguments& a) {
   if (value.is(Kind::kIterator)) {
     return Fail("'generator' object is not reversible");
   }
+  if (IsIndexed(value) && value.Truth()) return EndOf(i, value, true);
   ASSIGN_OR_RETURN(const std::vector<Value> items, Iterate(value, i.budget()));
   if (items.empty()) {
     return Value::Undefined("No last item, sequence was empty.");
@@ -76,24 +92,22 @@ Result JoinFilter(Interpreter& i, const Value& value, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("join", {"d", "attribute"}, 0, a));
   ASSIGN_OR_RETURN(const std::vector<Value> items, Iterate(value, i.budget()));
-  Text separator;
+  Value separator = Value::Literal("");
   if (parameters.has(0)) {
     ASSIGN_OR_RETURN(separator, ToText(parameters[0], i.budget()));
   }
-  Text joined;
+  PaidText joined(i.budget());
   for (size_t n = 0; n < items.size(); ++n) {
     Value item = items[n];
     if (parameters.has(1) && !parameters[1].is_none()) {
       ASSIGN_OR_RETURN(item, GetPath(i, item, parameters[1]));
     }
-    ASSIGN_OR_RETURN(const Text text, ToText(item, i.budget()));
-    if (n != 0) joined.Append(separator);
-    joined.Append(text);
-    RETURN_IF_ERROR(i.budget().SpendBytes(text.size() + separator.size()));
-    RETURN_IF_ERROR(i.budget().Spend(1));
+    ASSIGN_OR_RETURN(const Value text, ToText(item, i.budget()));
+    if (n != 0) RETURN_IF_ERROR(joined.Append(separator.text()));
+    RETURN_IF_ERROR(joined.Append(text.text()));
+    RETURN_IF_ERROR(i.budget().SpendItems(1));
   }
-  RETURN_IF_ERROR(i.budget().SpendBytes(joined.size()));
-  return Value::String(std::move(joined));
+  return Value::String(joined.Take());
 }
 
 Result ItemsFilter(Interpreter& i, const Value& value, const Arguments& a) {
@@ -120,12 +134,11 @@ Result DefaultFilter(Interpreter&, const Value& value, const Arguments& a) {
 Result AttrFilter(Interpreter& i, const Value& value, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("attr", {"name"}, 1, a));
-  ASSIGN_OR_RETURN(const Text name, parameters.String(0, ""));
+  ASSIGN_OR_RETURN(const Value name, parameters.String(0, ""));
   if (value.is(Kind::kDict) && FindMethod(value, name.bytes()) == nullptr) {
-    return Value::Undefined("'dict object' has no attribute '" + name.bytes() +
-                            "'");
+    return Value::NoAttribute("dict", name);
   }
-  return GetAttribute(i, value, name.bytes());
+  return GetAttribute(i, value, name);
 }
 
 // Stable sort by keys that can fail to compare.
@@ -135,8 +148,8 @@ absl::Status SortKeyed(std::vector<Keyed>& keyed, bool reverse,
   auto less = [&status, &budget](const std::vector<Value>& a,
                                  const std::vector<Value>& b) {
     for (size_t k = 0; k < a.size() && status.ok(); ++k) {
-      status.Update(
-          budget.Spend(1 + std::min(a[k].weight(), b[k].weight()) / 8));
+      status.Update(PayToCompare(a[k], b[k], budget));
+      if (!status.ok()) return false;
       if (Equal(a[k], b[k])) continue;
       const absl::StatusOr<bool> result = Less(a[k], b[k]);
       status.Update(result.status());
@@ -153,28 +166,44 @@ absl::Status SortKeyed(std::vector<Keyed>& keyed, bool reverse,
   return status;
 }
 
-// The values that sort compares: the item, or attributes of it named in a
-// comma-separated list.
+// What sort compares: items themselves, or attributes of them.
+struct SortRules {
+  bool by_item = true;
+  std::vector<Value> paths;
+  bool case_sensitive = false;
+};
+
+// `attribute` may name several, with commas between them.
+absl::StatusOr<SortRules> RulesOf(Interpreter& i, const Value& attribute,
+                                  bool case_sensitive) {
+  SortRules rules;
+  rules.case_sensitive = case_sensitive;
+  if (attribute.is_none() || attribute.is_undefined()) return rules;
+  rules.by_item = false;
+  if (!attribute.is_string()) {
+    rules.paths = {attribute};
+    return rules;
+  }
+  ASSIGN_OR_RETURN(std::vector<Text> paths,
+                   Split(attribute.text(), ",", -1, i.budget()));
+  for (Text& path : paths)
+    rules.paths.push_back(Value::String(std::move(path)));
+  return rules;
+}
+
 absl::StatusOr<std::vector<Value>> SortKey(Interpreter& i, const Value& item,
-                                           const Value& attribute,
-                                           bool case_sensitive) {
+                                           const SortRules& rules) {
+  RETURN_IF_ERROR(i.budget().Spend(1));
   std::vector<Value> keys;
-  if (attribute.is_none() || attribute.is_undefined()) {
-    keys.push_back(item);
-  } else if (!attribute.is_string()) {
-    ASSIGN_OR_RETURN(Value key, GetItem(i, item, attribute));
+  if (rules.by_item) keys.push_back(item);
+  for (const Value& path : rules.paths) {
+    ASSIGN_OR_RETURN(Value key, GetPath(i, item, path));
     keys.push_back(std::move(key));
-  } else {
-    for (Text& path : Split(attribute.text(), ",", -1)) {
-      ASSIGN_OR_RETURN(Value key,
-                       GetPath(i, item, Value::String(std::move(path))));
-      keys.push_back(std::move(key));
-    }
   }
-  if (!case_sensitive) {
-    for (Value& key : keys) key = FoldCase(key);
+  if (rules.case_sensitive) return keys;
+  for (Value& key : keys) {
+    ASSIGN_OR_RETURN(key, FoldCase(key, i.budget()));
   }
-  RETURN_IF_ERROR(i.budget().Spend(1 + item.weight() / 8));
   return keys;
 }
 
@@ -184,12 +213,13 @@ Result SortFilter(Interpreter& i, const Value& value, const Arguments& a) {
       Parameters::Bind("sort", {"reverse", "case_sensitive", "attribute"}, 0,
                        a));
   ASSIGN_OR_RETURN(std::vector<Value> items, Iterate(value, i.budget()));
-  const Value attribute = parameters.has(2) ? parameters[2] : Value();
+  ASSIGN_OR_RETURN(const SortRules rules,
+                   RulesOf(i, parameters.has(2) ? parameters[2] : Value(),
+                           parameters.Truth(1, false)));
   std::vector<Keyed> keyed;
   keyed.reserve(items.size());
   for (Value& item : items) {
-    ASSIGN_OR_RETURN(std::vector<Value> key,
-                     SortKey(i, item, attribute, parameters.Truth(1, false)));
+    ASSIGN_OR_RETURN(std::vector<Value> key, SortKey(i, item, rules));
     keyed.emplace_back(std::move(key), std::move(item));
   }
   RETURN_IF_ERROR(SortKeyed(keyed, parameters.Truth(0, false), i.budget()));
@@ -203,7 +233,7 @@ Result DictsortFilter(Interpreter& i, const Value& value, const Arguments& a) {
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("dictsort", {"case_sensitive", "by", "reverse"}, 0, a));
-  ASSIGN_OR_RETURN(const Text by, parameters.String(1, "key"));
+  ASSIGN_OR_RETURN(const Value by, parameters.String(1, "key"));
   if (by.bytes() != "key" && by.bytes() != "value") {
     return Fail("You can only sort by either \"key\" or \"value\"");
   }
@@ -213,12 +243,13 @@ Result DictsortFilter(Interpreter& i, const Value& value, const Arguments& a) {
   }
   std::vector<Keyed> keyed;
   for (const auto& [key, item] : value.dict().entries()) {
+    RETURN_IF_ERROR(i.budget().Spend(1));
     ASSIGN_OR_RETURN(Value pair, MakeTuple({key, item}));
-    const Value& by_what = by.bytes() == "key" ? key : item;
-    keyed.emplace_back(
-        std::vector<Value>{parameters.Truth(0, false) ? by_what
-                                                      : FoldCase(by_what)},
-        std::move(pair));
+    Value by_what = by.bytes() == "key" ? key : item;
+    if (!parameters.Truth(0, false)) {
+      ASSIGN_OR_RETURN(by_what, FoldCase(by_what, i.budget()));
+    }
+    keyed.emplace_back(std::vector<Value>{std::move(by_what)}, std::move(pair));
   }
   RETURN_IF_ERROR(SortKeyed(keyed, parameters.Truth(2, false), i.budget()));
   std::vector<Value> sorted;
@@ -240,13 +271,16 @@ Result ExtremeFilter(Interpreter& i, const Value& value, const Arguments& a) {
   Value best_key;
   for (size_t n = 0; n < items.size(); ++n) {
     Value key = items[n];
-    RETURN_IF_ERROR(i.budget().Spend(1 + key.weight() / 8));
+    RETURN_IF_ERROR(i.budget().SpendItems(4));
     if (parameters.has(1) && !parameters[1].is_none()) {
       ASSIGN_OR_RETURN(key, GetPath(i, key, parameters[1]));
     }
-    if (!parameters.Truth(0, false)) key = FoldCase(key);
+    if (!parameters.Truth(0, false)) {
+      ASSIGN_OR_RETURN(key, FoldCase(key, i.budget()));
+    }
     bool better = n == 0;
     if (!better) {
+      RETURN_IF_ERROR(PayToCompare(key, best_key, i.budget()));
       ASSIGN_OR_RETURN(better,
                        kMax ? Less(best_key, key) : Less(key, best_key));
     }
@@ -286,11 +320,14 @@ Result UniqueFilter(Interpreter& i, const Value& value, const Arguments& a) {
     if (parameters.has(1) && !parameters[1].is_none()) {
       ASSIGN_OR_RETURN(key, GetPath(i, key, parameters[1]));
     }
-    if (!parameters.Truth(0, false)) key = FoldCase(key);
+    if (!parameters.Truth(0, false)) {
+      ASSIGN_OR_RETURN(key, FoldCase(key, i.budget()));
+    }
+    RETURN_IF_ERROR(i.budget().Spend(1));
+    RETURN_IF_ERROR(seen.PayForKey(key, i.budget()));
     if (!IsHashable(key)) {
       return Fail("unhashable type: '", key.TypeName(), "'");
     }
-    RETURN_IF_ERROR(i.budget().Spend(1 + key.weight() / 8));
     if (seen.Find(key) != nullptr) continue;
     seen.Set(key, Value::None());
     unique.push_back(std::move(item));
@@ -310,10 +347,11 @@ Result BatchFilter(Interpreter& i, const Value& value, const Arguments& a) {
     row.push_back(items[n]);
     const bool last = n + 1 == items.size();
     if (last && parameters.has(1) && !parameters[1].is_none()) {
-      RETURN_IF_ERROR(i.budget().Spend(size));
+      RETURN_IF_ERROR(i.budget().SpendItems(size));
       row.resize(static_cast<size_t>(size), parameters[1]);
     }
     if (!last && static_cast<int64_t>(row.size()) < size) continue;
+    RETURN_IF_ERROR(i.budget().SpendItems(4));
     ASSIGN_OR_RETURN(Value made, MakeList(std::exchange(row, {})));
     rows.push_back(std::move(made));
   }

@@ -1,5 +1,7 @@
 #include "services/tokenizer/chat/jinja/format.h"
 
+#include <cmath>
+
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/access.h"
 #include "services/tokenizer/chat/jinja/dict.h"
@@ -7,6 +9,7 @@
 #include "services/tokenizer/chat/jinja/escape.h"
 #include "services/tokenizer/chat/jinja/format_spec.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/paid_text.h"
 #include "services/tokenizer/chat/jinja/print.h"
 #include "services/tokenizer/chat/jinja/utf8.h"
 
@@ -23,18 +26,18 @@ class PercentFormatter {
         budget_(budget) {}
 
   absl::StatusOr<Value> Run() {
-    Text out;
+    PaidText out(budget_);
     while (at_ < source_.size()) {
       const size_t percent = source_.find('%', at_);
       const size_t end =
           percent == std::string_view::npos ? source_.size() : percent;
-      out.AppendRange(format_.text(), at_, end);
+      RETURN_IF_ERROR(out.AppendRange(format_.text(), at_, end));
       at_ = end;
       if (at_ == source_.size()) break;
       ++at_;
+      RETURN_IF_ERROR(budget_.Spend(1));
       ASSIGN_OR_RETURN(const Text converted, Convert());
-      out.Append(converted);
-      RETURN_IF_ERROR(budget_.SpendBytes(converted.size()));
+      RETURN_IF_ERROR(out.Append(converted));
     }
     const size_t given = values_.is(Kind::kTuple) ? values_.items().size()
                          : values_.is(Kind::kDict) || values_.is_sequence()
@@ -43,8 +46,7 @@ class PercentFormatter {
     if (used_ < given) {
       return Fail("not all arguments converted during string formatting");
     }
-    RETURN_IF_ERROR(budget_.SpendBytes(out.size()));
-    return Value::String(std::move(out), format_.string().safe);
+    return Value::String(out.Take(), format_.string().safe);
   }
 
  private:
@@ -62,9 +64,10 @@ class PercentFormatter {
     if (close == std::string_view::npos) return Fail("incomplete format key");
     if (!values_.is(Kind::kDict)) return Fail("format requires a mapping");
     const std::string_view key = source_.substr(at_ + 1, close - at_ - 1);
+    RETURN_IF_ERROR(budget_.SpendScan(key.size()));
     at_ = close + 1;
     const Value* found = values_.dict().Find(key);
-    if (found == nullptr) return Fail("KeyError: '", key, "'");
+    if (found == nullptr) return Fail("KeyError: '", Clip(key), "'");
     return *found;
   }
 
@@ -121,15 +124,22 @@ class PercentFormatter {
     return ConvertAs(type, value, spec);
   }
 
+  absl::StatusOr<Text> TextFor(char type, const Value& value) {
+    if (type != 's') {
+      ASSIGN_OR_RETURN(Text text, Repr(value, budget_));
+      if (format_.string().safe) return EscapeHtml(text, budget_);
+      return text;
+    }
+    ASSIGN_OR_RETURN(const Value text, ToText(value, budget_));
+    if (format_.string().safe) return EscapeHtml(text, budget_);
+    RETURN_IF_ERROR(budget_.SpendBytes(text.text().extent()));
+    return text.text();
+  }
+
   absl::StatusOr<Text> ConvertAs(char type, const Value& value,
                                  FormatSpec& spec) {
     if (type == 's' || type == 'r' || type == 'a') {
-      ASSIGN_OR_RETURN(Text text, type == 's' ? ToText(value, budget_)
-                                              : Repr(value, budget_));
-      if (format_.string().safe &&
-          !(value.is_string() && value.string().safe)) {
-        text = EscapeHtml(text);
-      }
+      ASSIGN_OR_RETURN(const Text text, TextFor(type, value));
       if (spec.align == '=') spec.align = '>';
       if (spec.fill == U'0') spec.fill = U' ';
       return FormatText(text, spec, budget_);
@@ -148,6 +158,9 @@ class PercentFormatter {
       if (spec.type != 'd') {
         return Fail("%", std::string(1, type),
                     " format: an integer is required, not float");
+      }
+      if (!(std::fabs(value.number()) < 9.2e18)) {
+        return Fail("%d format: the number does not fit in 64 bits");
       }
       number = Value::Int(static_cast<int64_t>(value.number()));
     }
@@ -191,27 +204,28 @@ class BraceFormatter {
         arguments_(arguments) {}
 
   absl::StatusOr<Value> Run() {
-    Text out;
+    RETURN_IF_ERROR(budget_.SpendScan(source_.size()));
+    PaidText out(budget_);
     while (at_ < source_.size()) {
       const size_t brace = source_.find_first_of("{}", at_);
       const size_t end =
           brace == std::string_view::npos ? source_.size() : brace;
-      out.AppendRange(format_.text(), at_, end);
+      RETURN_IF_ERROR(out.AppendRange(format_.text(), at_, end));
       at_ = end;
       if (at_ == source_.size()) break;
       if (at_ + 1 < source_.size() && source_[at_ + 1] == source_[at_]) {
-        out.AppendRange(format_.text(), at_, at_ + 1);
+        RETURN_IF_ERROR(out.AppendRange(format_.text(), at_, at_ + 1));
         at_ += 2;
         continue;
       }
       if (source_[at_] == '}') {
         return Fail("Single '}' encountered in format string");
       }
+      RETURN_IF_ERROR(budget_.Spend(1));
       ASSIGN_OR_RETURN(const Text field, Field());
-      out.Append(field);
-      RETURN_IF_ERROR(budget_.SpendBytes(out.size()));
+      RETURN_IF_ERROR(out.Append(field));
     }
-    return Value::String(std::move(out), format_.string().safe);
+    return Value::String(out.Take(), format_.string().safe);
   }
 
  private:
@@ -245,10 +259,12 @@ class BraceFormatter {
       ASSIGN_OR_RETURN(std::string text, FormatNumber(value, spec, budget_));
       return Text(std::move(text));
     }
-    ASSIGN_OR_RETURN(const Text text, conversion == 'r'
-                                          ? Repr(value, budget_)
-                                          : ToText(value, budget_));
-    return FormatText(text, spec, budget_);
+    if (conversion == 'r') {
+      ASSIGN_OR_RETURN(const Text text, Repr(value, budget_));
+      return FormatText(text, spec, budget_);
+    }
+    ASSIGN_OR_RETURN(const Value text, ToText(value, budget_));
+    return FormatText(text.text(), spec, budget_);
   }
 
   absl::StatusOr<Value> Lookup(std::string_view field) {
@@ -256,6 +272,7 @@ class BraceFormatter {
     ASSIGN_OR_RETURN(Value value, First(field.substr(0, end)));
     field.remove_prefix(end);
     while (!field.empty()) {
+      RETURN_IF_ERROR(budget_.Spend(1));
       const bool item = field[0] == '[';
       const size_t stop = item ? field.find(']') : field.find_first_of(".[", 1);
       if (item && stop == std::string_view::npos) {
@@ -271,7 +288,10 @@ class BraceFormatter {
 
   absl::StatusOr<Value> Step(const Value& value, std::string_view name,
                              bool item) {
-    if (!item) return GetAttribute(interpreter_, value, name);
+    if (!item) {
+      return GetAttribute(interpreter_, value,
+                          Value::Literal(std::string(name)));
+    }
     const bool digits =
         !name.empty() && name.size() < 10 &&
         name.find_first_not_of("0123456789") == std::string_view::npos;
@@ -291,10 +311,12 @@ class BraceFormatter {
       }
       return arguments_.positional[index];
     }
+    RETURN_IF_ERROR(
+        budget_.SpendItems(static_cast<int64_t>(arguments_.named.size())));
     for (const auto& [key, value] : arguments_.named) {
       if (key == name) return value;
     }
-    return Fail("KeyError: '", name, "'");
+    return Fail("KeyError: '", Clip(name), "'");
   }
 
   Interpreter& interpreter_;

@@ -114,6 +114,19 @@ std::string_view PrefixOf(const FormatSpec& spec) {
   }
 }
 
+absl::Status PayForWidth(const FormatSpec& spec, Budget& budget) {
+  return budget.SpendScan(static_cast<size_t>(spec.width));
+}
+
+// Digits far from the point take multiplications of big numbers.
+absl::Status PayForDigits(const Value& value, const FormatSpec& spec,
+                          Budget& budget) {
+  constexpr int64_t kDigitsPerStep = 16;
+  if (value.is_integral() && spec.precision < 0) return absl::OkStatus();
+  return budget.Spend(4 +
+                      std::max<int64_t>(spec.precision, 0) / kDigitsPerStep);
+}
+
 // Spaces or other fill to the left and right of `size` code points.
 std::pair<std::string, std::string> Padding(const FormatSpec& spec,
                                             int64_t size, char align) {
@@ -121,11 +134,17 @@ std::pair<std::string, std::string> Padding(const FormatSpec& spec,
   int64_t left = 0;
   if (align == '>' || align == '=') left = missing;
   if (align == '^') left = missing / 2;
-  std::string before;
-  std::string after;
-  for (int64_t i = 0; i < left; ++i) AppendUtf8(spec.fill, before);
-  for (int64_t i = left; i < missing; ++i) AppendUtf8(spec.fill, after);
-  return {before, after};
+  std::string fill;
+  AppendUtf8(spec.fill, fill);
+  auto filled = [&fill](int64_t count) {
+    const auto times = static_cast<size_t>(count);
+    if (fill.size() == 1) return std::string(times, fill[0]);
+    std::string out;
+    out.reserve(fill.size() * times);
+    for (size_t i = 0; i < times; ++i) out += fill;
+    return out;
+  };
+  return {filled(left), filled(missing - left)};
 }
 
 absl::StatusOr<std::string> DigitsOf(const Value& value,
@@ -199,7 +218,8 @@ absl::StatusOr<FormatSpec> ParseFormatSpec(std::string_view spec) {
 absl::StatusOr<std::string> FormatNumber(const Value& value,
                                          const FormatSpec& spec,
                                          Budget& budget) {
-  RETURN_IF_ERROR(budget.SpendBytes(static_cast<size_t>(spec.width) * 4));
+  RETURN_IF_ERROR(PayForWidth(spec, budget));
+  RETURN_IF_ERROR(PayForDigits(value, spec, budget));
   ASSIGN_OR_RETURN(const std::string digits, DigitsOf(value, spec));
   const bool negative = value.is_integral() ? value.int_value() < 0
                                             : std::signbit(value.number());
@@ -226,8 +246,8 @@ absl::StatusOr<Text> FormatText(const Text& text, const FormatSpec& spec,
     return Fail("Unknown format code '", std::string(1, spec.type),
                 "' for object of type 'str'");
   }
-  RETURN_IF_ERROR(
-      budget.SpendBytes(text.size() + static_cast<size_t>(spec.width) * 4));
+  RETURN_IF_ERROR(budget.SpendBytes(text.extent()));
+  RETURN_IF_ERROR(PayForWidth(spec, budget));
   Text cut = text;
   if (spec.precision >= 0) {
     cut = text.Slice(0, OffsetOfCodePoint(text.bytes(),

@@ -42,6 +42,7 @@ absl::Status AddPairs(Interpreter& i, const Value& source, DictBuilder& out) {
   if (source.is(Kind::kDict)) {
     for (const auto& [key, value] : source.dict().entries()) {
       RETURN_IF_ERROR(i.budget().Spend(1));
+      RETURN_IF_ERROR(out.so_far().PayForKey(key, i.budget()));
       out.Set(key, value);
     }
     return absl::OkStatus();
@@ -53,6 +54,8 @@ absl::Status AddPairs(Interpreter& i, const Value& source, DictBuilder& out) {
       return Fail("dictionary update sequence element has length ",
                   parts.size(), "; 2 is required");
     }
+    RETURN_IF_ERROR(i.budget().Spend(1));
+    RETURN_IF_ERROR(out.so_far().PayForKey(parts[0], i.budget()));
     if (!IsHashable(parts[0])) {
       return Fail("unhashable type: '", parts[0].TypeName(), "'");
     }
@@ -69,7 +72,10 @@ Result MakeDict(Interpreter& i, const Value&, const Arguments& a) {
     RETURN_IF_ERROR(AddPairs(i, a.positional[0], out));
   }
   for (const auto& [name, value] : a.named) {
-    out.Set(Value::Literal(name), value);
+    RETURN_IF_ERROR(i.budget().Spend(1));
+    Value key = Value::Literal(name);
+    RETURN_IF_ERROR(out.so_far().PayForKey(key, i.budget()));
+    out.Set(std::move(key), value);
   }
   return out.Build();
 }
@@ -77,14 +83,17 @@ Result MakeDict(Interpreter& i, const Value&, const Arguments& a) {
 Result MakeNamespace(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(const Value dict, MakeDict(i, self, a));
   auto ns = std::make_unique<NamespaceObject>();
-  for (const auto& [key, value] : dict.dict().entries()) ns->Set(key, value);
+  for (const auto& [key, value] : dict.dict().entries()) {
+    RETURN_IF_ERROR(i.budget().Spend(1));
+    ns->Set(key, value);
+  }
   return i.NewNamespace(std::move(ns));
 }
 
 Result RaiseException(Interpreter& i, const Value&, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("raise_exception", {"message"}, 1, a));
-  ASSIGN_OR_RETURN(const Text message, ToText(parameters[0], i.budget()));
+  ASSIGN_OR_RETURN(const Value message, ToText(parameters[0], i.budget()));
   i.MarkRaised();
   return Fail(message.bytes());
 }
@@ -92,10 +101,12 @@ Result RaiseException(Interpreter& i, const Value&, const Arguments& a) {
 Result StrftimeNow(Interpreter& i, const Value&, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("strftime_now", {"format"}, 1, a));
-  ASSIGN_OR_RETURN(const Text format, parameters.String(0, ""));
+  ASSIGN_OR_RETURN(const Value format, parameters.String(0, ""));
+  // Two bytes may stand for the name of a month in ten.
+  RETURN_IF_ERROR(i.budget().SpendScanClosely(2 * format.text().extent()));
   return Value::String(
       Text(FormatCivilTime(i.environment().local_time(), format.bytes()),
-           format.any_foreign()));
+           format.text().any_foreign()));
 }
 
 // Hands its items out in turn.
@@ -137,8 +148,10 @@ absl::StatusOr<Value> CyclerObject::Attribute(Interpreter&,
                                               Value(Kind::kHost, this)));
 }
 
-Result MakeCycler(Interpreter&, const Value&, const Arguments& a) {
+Result MakeCycler(Interpreter& i, const Value&, const Arguments& a) {
   if (a.positional.empty()) return Fail("at least one item has to be provided");
+  RETURN_IF_ERROR(
+      i.budget().SpendItems(static_cast<int64_t>(a.positional.size())));
   auto cycler = std::make_unique<CyclerObject>(a.positional);
   RETURN_IF_ERROR(CheckExtent(*cycler));
   return Value(Kind::kHost, cycler.release());

@@ -35,8 +35,8 @@ absl::StatusOr<Parameters> Parameters::Bind(
   for (const auto& [name, value] : arguments.named) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      return Fail(function, "() got an unexpected keyword argument '", name,
-                  "'");
+      return Fail(function, "() got an unexpected keyword argument '",
+                  Clip(name), "'");
     }
     const Value*& slot = bound.values_[found - names.begin()];
     if (slot != nullptr) {
@@ -63,16 +63,16 @@ absl::StatusOr<int64_t> Parameters::Int(size_t index, int64_t otherwise) const {
   return value.int_value();
 }
 
-absl::StatusOr<Text> Parameters::String(size_t index,
-                                        std::string otherwise) const {
-  if (!has(index)) return Text(std::move(otherwise));
+absl::StatusOr<Value> Parameters::String(size_t index,
+                                         std::string_view otherwise) const {
+  if (!has(index)) return Value::Literal(std::string(otherwise));
   const Value& value = *values_[index];
   if (value.is_undefined()) return Fail(value.undefined_message());
   if (!value.is_string()) {
     return Fail(function_, "(): ", names_[index], " must be a str, got ",
                 value.TypeName());
   }
-  return value.text();
+  return value;
 }
 
 }  // namespace sluice::tokenizer::jinja

@@ -94,7 +94,7 @@ class Parameters {
   // The value or the default when absent.
   // Errors: INVALID_ARGUMENT naming the parameter when the kind is wrong.
   absl::StatusOr<int64_t> Int(size_t index, int64_t otherwise) const;
-  absl::StatusOr<Text> String(size_t index, std::string otherwise) const;
+  absl::StatusOr<Value> String(size_t index, std::string_view otherwise) const;
   bool Truth(size_t index, bool otherwise) const {
     return has(index) ? values_[index]->Truth() : otherwise;
   }

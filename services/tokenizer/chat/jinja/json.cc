@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/dict.h"
@@ -109,13 +109,10 @@ class Dumper {
       : options_(options), budget_(budget) {}
 
   absl::Status Dump(const Value& value, int level) {
-    if (static_cast<int64_t>(out_.size()) > budget_.limits().string_bytes) {
-      return budget_.SpendBytes(out_.size());
-    }
+    RETURN_IF_ERROR(PayForGrowth());
     switch (value.kind()) {
       case Kind::kString:
-        AppendString(value);
-        return absl::OkStatus();
+        return AppendString(value);
       case Kind::kList:
       case Kind::kTuple:
         return DumpItems(value.items(), level);
@@ -133,9 +130,17 @@ class Dumper {
     }
   }
 
-  Text Take() { return Text(std::move(out_), foreign_); }
+  absl::StatusOr<Text> Take() {
+    RETURN_IF_ERROR(PayForGrowth());
+    return Text(std::move(out_), foreign_);
+  }
 
  private:
+  absl::Status PayForGrowth() {
+    const size_t grown = out_.size() - std::exchange(paid_bytes_, out_.size());
+    return budget_.SpendAppend(paid_bytes_, grown);
+  }
+
   static std::string Scalar(const Value& value) {
     if (value.is_none()) return "null";
     if (value.is(Kind::kBool)) return value.bool_value() ? "true" : "false";
@@ -148,17 +153,19 @@ class Dumper {
   }
 
   void AppendUnicodeEscape(char32_t c) {
-    char buffer[16];
     if (c >= 0x10000) {
-      c -= 0x10000;
-      std::snprintf(buffer, sizeof(buffer), "\\u%04x\\u%04x",
-                    static_cast<unsigned>(0xD800 + (c >> 10)),
-                    static_cast<unsigned>(0xDC00 + (c & 0x3FF)));
-    } else {
-      std::snprintf(buffer, sizeof(buffer), "\\u%04x",
-                    static_cast<unsigned>(c));
+      AppendUnicodeEscape(0xD800 + ((c - 0x10000) >> 10));
+      c = 0xDC00 + ((c - 0x10000) & 0x3FF);
     }
-    out_ += buffer;
+    constexpr char kDigits[] = "0123456789abcdef";
+    out_ += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) {
+      out_ += kDigits[(c >> shift) & 15];
+    }
+  }
+
+  static bool IsPlain(char c) {
+    return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
   }
 
   void AppendCharacter(std::string_view bytes, char32_t c) {
@@ -194,22 +201,33 @@ class Dumper {
     }
   }
 
-  void AppendString(const Value& value) {
+  absl::Status AppendString(const Value& value) {
+    RETURN_IF_ERROR(budget_.SpendScan(value.text().size()));
     foreign_ |= value.text().any_foreign();
     const std::string_view bytes = value.bytes();
     out_ += '"';
     for (size_t i = 0; i < bytes.size();) {
+      size_t plain = i;
+      while (plain < bytes.size() && IsPlain(bytes[plain])) ++plain;
+      out_ += bytes.substr(i, plain - i);
+      i = plain;
+      if (i == bytes.size()) break;
       const size_t count = CodePointBytes(bytes, i);
       AppendCharacter(bytes.substr(i, count), DecodeAt(bytes, i));
       i += count;
     }
     out_ += '"';
+    return absl::OkStatus();
   }
 
-  void NewLine(int level) {
-    if (!options_.indent.has_value()) return;
+  absl::Status NewLine(int level) {
+    if (!options_.indent.has_value()) return absl::OkStatus();
+    // Refused before it grows; the bytes are paid for as all others are.
+    RETURN_IF_ERROR(budget_.SpendAppend(
+        out_.size() + static_cast<size_t>(level) * options_.indent->size(), 0));
     out_ += '\n';
     for (int i = 0; i < level; ++i) out_ += *options_.indent;
+    return absl::OkStatus();
   }
 
   absl::Status DumpItems(const std::vector<Value>& items, int level) {
@@ -222,19 +240,16 @@ class Dumper {
     for (const Value& item : items) {
       if (!first) out_ += options_.item_separator;
       first = false;
-      NewLine(level + 1);
+      RETURN_IF_ERROR(NewLine(level + 1));
       RETURN_IF_ERROR(Dump(item, level + 1));
     }
-    NewLine(level);
+    RETURN_IF_ERROR(NewLine(level));
     out_ += ']';
     return absl::OkStatus();
   }
 
   absl::Status AppendKey(const Value& key) {
-    if (key.is_string()) {
-      AppendString(key);
-      return absl::OkStatus();
-    }
+    if (key.is_string()) return AppendString(key);
     if (!key.is_none() && !key.is_number()) {
       return Fail("keys must be str, int, float, bool or None, not ",
                   key.TypeName());
@@ -243,20 +258,26 @@ class Dumper {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<DictObject::Entry>> Ordered(
+  absl::StatusOr<std::vector<const DictObject::Entry*>> Ordered(
       const DictObject& dict) {
-    std::vector<DictObject::Entry> entries = dict.entries();
-    if (!options_.sort_keys) return entries;
-    bool comparable = true;
+    std::vector<const DictObject::Entry*> entries;
+    for (const DictObject::Entry& entry : dict.entries()) {
+      entries.push_back(&entry);
+    }
+    if (!options_.sort_keys || entries.size() < 2) return entries;
+    for (const DictObject::Entry* entry : entries) {
+      if (!entry->first.is_string()) {
+        return Fail("sort_keys needs keys that are strings");
+      }
+      // The logarithm of any size that can be paid for.
+      constexpr int kComparisons = 20;
+      RETURN_IF_ERROR(
+          budget_.SpendItems(kComparisons * int64_t{entry->first.weight()}));
+    }
     std::stable_sort(entries.begin(), entries.end(),
-                     [&comparable](const auto& a, const auto& b) {
-                       if (!a.first.is_string() || !b.first.is_string()) {
-                         comparable = false;
-                         return false;
-                       }
-                       return a.first.bytes() < b.first.bytes();
+                     [](const auto* a, const auto* b) {
+                       return a->first.bytes() < b->first.bytes();
                      });
-    if (!comparable) return Fail("sort_keys needs keys that are strings");
     return entries;
   }
 
@@ -268,15 +289,15 @@ class Dumper {
     ASSIGN_OR_RETURN(const auto entries, Ordered(dict));
     out_ += '{';
     bool first = true;
-    for (const auto& [key, value] : entries) {
+    for (const DictObject::Entry* entry : entries) {
       if (!first) out_ += options_.item_separator;
       first = false;
-      NewLine(level + 1);
-      RETURN_IF_ERROR(AppendKey(key));
+      RETURN_IF_ERROR(NewLine(level + 1));
+      RETURN_IF_ERROR(AppendKey(entry->first));
       out_ += options_.key_separator;
-      RETURN_IF_ERROR(Dump(value, level + 1));
+      RETURN_IF_ERROR(Dump(entry->second, level + 1));
     }
-    NewLine(level);
+    RETURN_IF_ERROR(NewLine(level));
     out_ += '}';
     return absl::OkStatus();
   }
@@ -284,6 +305,7 @@ class Dumper {
   const DumpOptions& options_;
   Budget& budget_;
   std::string out_;
+  size_t paid_bytes_ = 0;
   bool foreign_ = false;
 };
 
@@ -300,11 +322,8 @@ absl::StatusOr<Value> ParseJson(std::string_view text,
 absl::StatusOr<Text> DumpJson(const Value& value, const DumpOptions& options,
                               Budget& budget) {
   Dumper dumper(options, budget);
-  RETURN_IF_ERROR(budget.Spend(value.weight() / 8));
   RETURN_IF_ERROR(dumper.Dump(value, 0));
-  Text text = dumper.Take();
-  RETURN_IF_ERROR(budget.SpendBytes(text.size()));
-  return text;
+  return dumper.Take();
 }
 
 }  // namespace sluice::tokenizer::jinja

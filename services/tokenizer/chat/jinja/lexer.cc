@@ -45,12 +45,16 @@ constexpr std::string_view kShortOperators = "+-/*%~[](){}<>=.:|,;";
 
 class Lexer {
  public:
-  Lexer(std::string source, const LexerOptions& options)
-      : source_(std::move(source)), all_(source_), options_(options) {}
+  Lexer(std::string source, const LexerOptions& options, const Limits& limits)
+      : source_(std::move(source)),
+        all_(source_),
+        options_(options),
+        limits_(limits) {}
 
   absl::StatusOr<std::vector<Token>> Run() {
     while (at_ < all_.size()) {
-      const absl::Status status = NextPiece();
+      absl::Status status = NextPiece();
+      status.Update(CheckCount());
       if (!status.ok()) {
         return Fail("line ", line_, ": ", std::string(status.message()));
       }
@@ -62,6 +66,13 @@ class Lexer {
  private:
   void Add(TokenKind kind, std::string text) {
     tokens_.push_back({kind, std::move(text), line_});
+  }
+
+  absl::Status CheckCount() const {
+    if (static_cast<int64_t>(tokens_.size()) <= limits_.tokens) {
+      return absl::OkStatus();
+    }
+    return Fail("more tokens than the limit of ", limits_.tokens);
   }
 
   // Moves on, counting lines.
@@ -212,6 +223,7 @@ class Lexer {
       if (at_ >= all_.size()) return Fail("unexpected end of template");
       if (brackets.empty() && TryClose(close)) return absl::OkStatus();
       RETURN_IF_ERROR(ReadToken(brackets));
+      RETURN_IF_ERROR(CheckCount());
     }
   }
 
@@ -242,6 +254,10 @@ class Lexer {
       size_t end = at_;
       while (end < all_.size() && IsNamePart(DecodeAt(all_, end))) {
         end += CodePointBytes(all_, end);
+      }
+      if (static_cast<int64_t>(end - at_) > limits_.name_bytes) {
+        return Fail("a name of ", end - at_, " bytes, limit ",
+                    limits_.name_bytes);
       }
       Add(TokenKind::kName, std::string(all_.substr(at_, end - at_)));
       AdvanceTo(end);
@@ -354,6 +370,7 @@ class Lexer {
   const std::string source_;
   const std::string_view all_;
   const LexerOptions options_;
+  const Limits& limits_;
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int line_ = 1;
@@ -363,8 +380,9 @@ class Lexer {
 }  // namespace
 
 absl::StatusOr<std::vector<Token>> Tokenize(std::string_view source,
-                                            const LexerOptions& options) {
-  return Lexer(NormalizeNewlines(source), options).Run();
+                                            const LexerOptions& options,
+                                            const Limits& limits) {
+  return Lexer(NormalizeNewlines(source), options, limits).Run();
 }
 
 }  // namespace sluice::tokenizer::jinja

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "services/tokenizer/chat/jinja/limits.h"
 
 namespace sluice::tokenizer::jinja {
 
@@ -38,8 +39,10 @@ struct LexerOptions {
 
 // The last token is kEnd.
 // REQUIRES: source is valid UTF-8.
-// Errors: INVALID_ARGUMENT "line N: what".
+// Errors: INVALID_ARGUMENT "line N: what" (syntax; more tokens or longer names
+// than the limits allow).
 absl::StatusOr<std::vector<Token>> Tokenize(std::string_view source,
-                                            const LexerOptions& options);
+                                            const LexerOptions& options,
+                                            const Limits& limits);
 
 }  // namespace sluice::tokenizer::jinja

@@ -15,6 +15,9 @@ absl::StatusOr<Value> CycleMethod(Interpreter& interpreter, const Value& self,
 
 absl::StatusOr<Value> ChangedMethod(Interpreter& interpreter, const Value& self,
                                     const Arguments& arguments) {
+  for (const Value& value : arguments.positional) {
+    RETURN_IF_ERROR(PayToCompare(value, value, interpreter.budget()));
+  }
   return self.object_as<LoopObject>().Changed(arguments);
 }
 
@@ -92,6 +95,8 @@ absl::StatusOr<Value> MacroObject::Attribute(Interpreter& interpreter,
   if (name == "catch_varargs") return Value::Bool(macro_.uses_varargs);
   if (name == "catch_kwargs") return Value::Bool(macro_.uses_kwargs);
   if (name == "arguments") {
+    RETURN_IF_ERROR(interpreter.budget().Spend(
+        static_cast<int64_t>(macro_.parameters.size())));
     std::vector<Value> names;
     for (const Parameter& parameter : macro_.parameters) {
       names.push_back(Value::Literal(parameter.name));

@@ -51,6 +51,9 @@ absl::StatusOr<Value> Interpreter::RunMacro(
 absl::Status Interpreter::BindNamed(const MacroStatement& macro,
                                     const Arguments& arguments,
                                     std::vector<const Value*>& values) {
+  // Each name is looked for among the parameters.
+  RETURN_IF_ERROR(budget_.SpendItems(static_cast<int64_t>(
+      arguments.named.size() * (1 + macro.parameters.size() / 4))));
   DictBuilder kwargs;
   for (const auto& [name, value] : arguments.named) {
     const auto parameter = std::find_if(
@@ -69,8 +72,8 @@ absl::Status Interpreter::BindNamed(const MacroStatement& macro,
     } else if (macro.uses_kwargs) {
       kwargs.Set(Value::Literal(name), value);
     } else {
-      return Fail("macro '", macro.name, "' takes no keyword argument '", name,
-                  "'");
+      return Fail("macro '", macro.name, "' takes no keyword argument '",
+                  Clip(name), "'");
     }
   }
   if (macro.uses_kwargs) {
@@ -83,6 +86,7 @@ absl::Status Interpreter::BindNamed(const MacroStatement& macro,
 absl::Status Interpreter::BindMacro(const MacroStatement& macro,
                                     const Arguments& arguments) {
   const size_t count = macro.parameters.size();
+  RETURN_IF_ERROR(budget_.SpendItems(static_cast<int64_t>(2 * count)));
   const size_t given = arguments.positional.size();
   if (given > count && !macro.uses_varargs) {
     return Fail("macro '", macro.name, "' takes not more than ", count,
@@ -98,6 +102,7 @@ absl::Status Interpreter::BindMacro(const MacroStatement& macro,
   RETURN_IF_ERROR(BindNamed(macro, arguments, values));
   if (macro.uses_varargs) {
     std::vector<Value> rest;
+    RETURN_IF_ERROR(budget_.SpendItems(static_cast<int64_t>(given)));
     for (size_t i = count; i < given; ++i) {
       rest.push_back(arguments.positional[i]);
     }
@@ -112,9 +117,7 @@ absl::Status Interpreter::BindMacro(const MacroStatement& macro,
       ASSIGN_OR_RETURN(Value value, Evaluate(*parameter.otherwise));
       scope_->Set(parameter.id, std::move(value));
     } else {
-      scope_->Set(parameter.id,
-                  Value::Undefined("parameter '" + parameter.name +
-                                   "' was not provided"));
+      scope_->Set(parameter.id, parameter.missing->value());
     }
   }
   return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/escape.h"
 #include "services/tokenizer/chat/jinja/format.h"
+#include "services/tokenizer/chat/jinja/search.h"
 #include "services/tokenizer/chat/jinja/utf8.h"
 
 namespace sluice::tokenizer::jinja {
@@ -132,8 +133,9 @@ absl::StatusOr<Value> RepeatItems(const Value& list, int64_t times,
                                   Budget& budget) {
   const std::vector<Value>& items = list.items();
   times = items.empty() ? 0 : std::max<int64_t>(times, 0);
-  if (times > budget.steps_left()) return budget.Spend(times);
-  RETURN_IF_ERROR(budget.Spend(times * static_cast<int64_t>(items.size())));
+  if (times > budget.limits().steps) return budget.Spend(times);
+  RETURN_IF_ERROR(
+      budget.SpendItems(times * static_cast<int64_t>(items.size())));
   std::vector<Value> repeated;
   repeated.reserve(items.size() * static_cast<size_t>(times));
   for (; times > 0; --times) {
@@ -163,22 +165,42 @@ absl::StatusOr<Value> Multiply(const Value& left, const Value& right,
 
 absl::StatusOr<Value> ConcatenateStrings(const Value& left, const Value& right,
                                          Budget& budget) {
-  RETURN_IF_ERROR(budget.SpendBytes(left.text().size() + right.text().size()));
-  const bool safe = left.string().safe || right.string().safe;
+  RETURN_IF_ERROR(
+      budget.SpendBytes(left.text().extent() + right.text().extent()));
   Text joined;
+  if (left.string().safe || right.string().safe) {
+    ASSIGN_OR_RETURN(joined, EscapeHtml(left, budget));
+    ASSIGN_OR_RETURN(const Text more, EscapeHtml(right, budget));
+    RETURN_IF_ERROR(budget.SpendBytes(joined.size() + more.size()));
+    joined.Append(more);
+    return Value::String(std::move(joined), /*safe=*/true);
+  }
   joined.Reserve(left.text().size() + right.text().size());
-  joined.Append(safe ? EscapeHtml(left) : left.text());
-  joined.Append(safe ? EscapeHtml(right) : right.text());
-  return Value::String(std::move(joined), safe);
+  joined.Append(left.text());
+  joined.Append(right.text());
+  return Value::String(std::move(joined));
 }
 
 absl::StatusOr<Value> ConcatenateItems(const Value& left, const Value& right,
                                        Budget& budget) {
-  std::vector<Value> items = left.items();
+  const size_t size = left.items().size() + right.items().size();
+  RETURN_IF_ERROR(budget.SpendItems(static_cast<int64_t>(size)));
+  std::vector<Value> items;
+  items.reserve(size);
+  items.insert(items.end(), left.items().begin(), left.items().end());
   items.insert(items.end(), right.items().begin(), right.items().end());
-  RETURN_IF_ERROR(budget.Spend(static_cast<int64_t>(items.size())));
   return left.is(Kind::kList) ? MakeList(std::move(items))
                               : MakeTuple(std::move(items));
+}
+
+// A whole number that doubles do not have equals none of them.
+bool SameNumber(const Value& left, const Value& right) {
+  if (left.number() != right.number()) return false;
+  if (left.is(Kind::kFloat) && right.is(Kind::kFloat)) return true;
+  const Value& whole = left.is_integral() ? left : right;
+  constexpr double kPastInt = 9223372036854775808.0;
+  return left.number() < kPastInt &&
+         static_cast<int64_t>(left.number()) == whole.int_value();
 }
 
 bool EqualItems(const std::vector<Value>& left,
@@ -219,10 +241,17 @@ absl::StatusOr<Text> Repeat(const Text& text, int64_t times, Budget& budget) {
   if (times > budget.limits().string_bytes) {
     return budget.SpendBytes(static_cast<size_t>(times));
   }
-  RETURN_IF_ERROR(budget.SpendBytes(text.size() * static_cast<size_t>(times)));
-  RETURN_IF_ERROR(budget.Spend(times / 64));
+  const size_t size = text.size() * static_cast<size_t>(times);
+  RETURN_IF_ERROR(budget.SpendBytes(size));
+  if (text.size() == 1) {
+    return Text(std::string(size, text.bytes()[0]), text.any_foreign());
+  }
+  // Short pieces cost more than their bytes, and marks are bytes as well.
+  const size_t marks = (text.extent() - text.size()) * (size / text.size());
+  RETURN_IF_ERROR(budget.Spend(times / 16));
+  RETURN_IF_ERROR(budget.SpendScan(marks / 8));
   Text repeated;
-  repeated.Reserve(text.size() * static_cast<size_t>(times));
+  repeated.Reserve(size);
   for (; times > 0; --times) repeated.Append(text);
   return repeated;
 }
@@ -266,7 +295,7 @@ bool Equal(const Value& left, const Value& right) {
     if (left.is_integral() && right.is_integral()) {
       return left.int_value() == right.int_value();
     }
-    return left.number() == right.number();
+    return SameNumber(left, right);
   }
   if (left.kind() != right.kind()) return false;
   switch (left.kind()) {
@@ -288,6 +317,12 @@ bool Equal(const Value& left, const Value& right) {
     default:
       return left.identity() == right.identity();
   }
+}
+
+absl::Status PayToCompare(const Value& left, const Value& right,
+                          Budget& budget) {
+  return budget.SpendItems(int64_t{2} *
+                           std::min(left.weight(), right.weight()));
 }
 
 absl::StatusOr<bool> Less(const Value& left, const Value& right) {
@@ -316,14 +351,15 @@ absl::StatusOr<bool> Contains(const Value& container, const Value& needle,
       return Fail("'in <string>' requires string as left operand, not ",
                   needle.TypeName());
     }
-    RETURN_IF_ERROR(budget.Spend(container.weight() / 8));
-    return container.bytes().find(needle.bytes()) != std::string::npos;
+    RETURN_IF_ERROR(
+        budget.SpendScan(container.text().size() + needle.text().size()));
+    return FindFirst(container.bytes(), needle.bytes()) != std::string::npos;
   }
   if (container.is(Kind::kDict)) {
+    RETURN_IF_ERROR(container.dict().PayForKey(needle, budget));
     if (!IsHashable(needle)) {
       return Fail("unhashable type: '", needle.TypeName(), "'");
     }
-    RETURN_IF_ERROR(budget.Spend(needle.weight() / 8));
     return container.dict().Find(needle) != nullptr;
   }
   if (!IsIterable(container)) {
@@ -331,11 +367,12 @@ absl::StatusOr<bool> Contains(const Value& container, const Value& needle,
                 "' is not iterable");
   }
   if (container.is_sequence()) {
-    RETURN_IF_ERROR(budget.Spend(container.weight() / 8));
+    RETURN_IF_ERROR(PayToCompare(container, container, budget));
     return std::any_of(
         container.items().begin(), container.items().end(),
         [&needle](const Value& item) { return Equal(item, needle); });
   }
+  RETURN_IF_ERROR(PayToCompare(container, container, budget));
   ASSIGN_OR_RETURN(std::vector<Value> items, Iterate(container, budget));
   return std::any_of(items.begin(), items.end(), [&needle](const Value& item) {
     return Equal(item, needle);

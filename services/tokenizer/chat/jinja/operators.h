@@ -18,6 +18,9 @@ absl::StatusOr<Value> Apply(Operator op, const Value& left, const Value& right,
                             Budget& budget);
 absl::StatusOr<Value> Negate(const Value& value);
 
+// Pays for one Equal or Less.
+absl::Status PayToCompare(const Value& left, const Value& right,
+                          Budget& budget);
 // Never fails, as Python's == on these values never does.
 bool Equal(const Value& left, const Value& right);
 absl::StatusOr<bool> Less(const Value& left, const Value& right);

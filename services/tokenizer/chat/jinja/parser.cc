@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "common/base/status_macros.h"
+#include "services/tokenizer/chat/jinja/builtins.h"
 #include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/expression_parser.h"
 #include "services/tokenizer/chat/jinja/utf8.h"
@@ -27,6 +28,10 @@ class StatementParser {
     program->varargs_id = names_.Id("varargs");
     program->kwargs_id = names_.Id("kwargs");
     program->names = names_.Take();
+    for (const std::string& name : program->names) {
+      program->defaults.push_back(
+          {FindGlobal(name), SharedUndefined("'" + name + "' is undefined")});
+    }
     return program;
   }
 
@@ -187,6 +192,8 @@ class StatementParser {
       Parameter parameter;
       ASSIGN_OR_RETURN(parameter.name, cursor_.ExpectName());
       parameter.id = names_.Id(parameter.name);
+      parameter.missing = std::make_unique<SharedUndefined>(
+          "parameter '" + parameter.name + "' was not provided");
       if (cursor_.TakeOperator("=")) {
         ASSIGN_OR_RETURN(parameter.otherwise, expressions_.Expression());
       } else if (!parameters.empty() &&
@@ -320,7 +327,8 @@ absl::StatusOr<std::unique_ptr<const Program>> ParseTemplate(
                 limits.source_bytes);
   }
   if (!IsValidUtf8(source)) return Fail("template is not UTF-8");
-  ASSIGN_OR_RETURN(std::vector<Token> tokens, Tokenize(source, lexer_options));
+  ASSIGN_OR_RETURN(std::vector<Token> tokens,
+                   Tokenize(source, lexer_options, limits));
   return StatementParser(std::move(tokens), limits).Run();
 }
 

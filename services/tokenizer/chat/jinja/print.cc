@@ -2,7 +2,7 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <utility>
 
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/dict.h"
@@ -14,12 +14,10 @@ namespace sluice::tokenizer::jinja {
 namespace {
 
 void AppendEscaped(char32_t c, std::string& out) {
-  char buffer[16];
-  const char* format = c < 0x100     ? "\\x%02x"
-                       : c < 0x10000 ? "\\u%04x"
-                                     : "\\U%08x";
-  std::snprintf(buffer, sizeof(buffer), format, static_cast<unsigned>(c));
-  out += buffer;
+  constexpr char kDigits[] = "0123456789abcdef";
+  const int digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+  out += digits == 2 ? "\\x" : digits == 4 ? "\\u" : "\\U";
+  for (int i = digits - 1; i >= 0; --i) out += kDigits[(c >> (4 * i)) & 15];
 }
 
 // Writes repr() of nested values, watching size and origin.
@@ -28,9 +26,7 @@ class Printer {
   explicit Printer(Budget& budget) : budget_(budget) {}
 
   absl::Status Print(const Value& value) {
-    if (static_cast<int64_t>(out_.size()) > budget_.limits().string_bytes) {
-      return budget_.SpendBytes(out_.size());
-    }
+    RETURN_IF_ERROR(PayForGrowth());
     switch (value.kind()) {
       case Kind::kList:
         return PrintItems("[", value.items(), "]");
@@ -44,6 +40,7 @@ class Printer {
       case Kind::kNamespace:
         return PrintNamespace(value.object_as<NamespaceObject>());
       case Kind::kString:
+        RETURN_IF_ERROR(budget_.SpendScanClosely(value.text().size()));
         foreign_ |= value.text().any_foreign();
         if (value.string().safe) {
           out_ += "Markup(" + QuoteString(value.bytes()) + ")";
@@ -57,9 +54,17 @@ class Printer {
     }
   }
 
-  Text Take() { return Text(std::move(out_), foreign_); }
+  absl::StatusOr<Text> Take() {
+    RETURN_IF_ERROR(PayForGrowth());
+    return Text(std::move(out_), foreign_);
+  }
 
  private:
+  absl::Status PayForGrowth() {
+    const size_t grown = out_.size() - std::exchange(paid_bytes_, out_.size());
+    return budget_.SpendAppend(paid_bytes_, grown);
+  }
+
   static std::string PrintPlain(const Value& value) {
     switch (value.kind()) {
       case Kind::kNone:
@@ -117,6 +122,7 @@ class Printer {
   }
 
   absl::Status PrintView(const DictViewObject& view) {
+    RETURN_IF_ERROR(budget_.Spend(static_cast<int64_t>(view.dict().size())));
     ASSIGN_OR_RETURN(std::vector<Value> items, view.Items());
     out_ += view.type_name();
     RETURN_IF_ERROR(PrintItems("([", items, "])"));
@@ -138,6 +144,7 @@ class Printer {
 
   Budget& budget_;
   std::string out_;
+  size_t paid_bytes_ = 0;
   bool foreign_ = false;
   int namespaces_ = 0;
 };
@@ -184,16 +191,14 @@ std::string QuoteString(std::string_view bytes) {
 absl::StatusOr<Text> Repr(const Value& value, Budget& budget) {
   Printer printer(budget);
   RETURN_IF_ERROR(printer.Print(value));
-  Text text = printer.Take();
-  RETURN_IF_ERROR(budget.SpendBytes(text.size()));
-  RETURN_IF_ERROR(budget.Spend(value.weight() / 8));
-  return text;
+  return printer.Take();
 }
 
-absl::StatusOr<Text> ToText(const Value& value, Budget& budget) {
-  if (value.is_string()) return value.text();
-  if (value.is_undefined()) return Text();
-  return Repr(value, budget);
+absl::StatusOr<Value> ToText(const Value& value, Budget& budget) {
+  if (value.is_string()) return value;
+  if (value.is_undefined()) return Value::Literal("");
+  ASSIGN_OR_RETURN(Text text, Repr(value, budget));
+  return Value::String(std::move(text));
 }
 
 }  // namespace sluice::tokenizer::jinja

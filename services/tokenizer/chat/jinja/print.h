@@ -16,10 +16,10 @@ std::string FloatToString(double value);
 // 'a', "it's", '\n'.
 std::string QuoteString(std::string_view bytes);
 
-// str(value). Marks of strings are kept; anything else that holds a foreign
-// string is foreign as a whole.
+// str(value), a string. Marks of strings are kept, and safe strings stay safe;
+// anything else that holds a foreign string is foreign as a whole.
 // Errors: RESOURCE_EXHAUSTED.
-absl::StatusOr<Text> ToText(const Value& value, Budget& budget);
+absl::StatusOr<Value> ToText(const Value& value, Budget& budget);
 // repr(value).
 absl::StatusOr<Text> Repr(const Value& value, Budget& budget);
 

@@ -48,7 +48,7 @@ absl::StatusOr<Value> SliceText(const Value& value, const SliceBounds& bounds,
                                 Budget& budget) {
   const Text& text = value.text();
   const std::string& bytes = text.bytes();
-  RETURN_IF_ERROR(budget.SpendBytes(text.size()));
+  RETURN_IF_ERROR(budget.SpendBytes(text.extent()));
   ASSIGN_OR_RETURN(
       const SlicePlan plan,
       PlanSlice(bounds, static_cast<int64_t>(CountCodePoints(bytes))));
@@ -60,7 +60,7 @@ absl::StatusOr<Value> SliceText(const Value& value, const SliceBounds& bounds,
         std::string_view(bytes).substr(begin), static_cast<size_t>(plan.count));
     return Value::String(text.Slice(begin, begin + length), safe);
   }
-  RETURN_IF_ERROR(budget.Spend(static_cast<int64_t>(bytes.size() / 16)));
+  RETURN_IF_ERROR(budget.SpendScanClosely(text.extent()));
   std::vector<size_t> offsets;
   for (size_t i = 0; i < bytes.size(); i += CodePointBytes(bytes, i)) {
     offsets.push_back(i);
@@ -79,7 +79,7 @@ absl::StatusOr<Value> SliceItems(const Value& value, const SliceBounds& bounds,
   const std::vector<Value>& items = value.items();
   ASSIGN_OR_RETURN(const SlicePlan plan,
                    PlanSlice(bounds, static_cast<int64_t>(items.size())));
-  RETURN_IF_ERROR(budget.Spend(plan.count / 8));
+  RETURN_IF_ERROR(budget.SpendItems(plan.count));
   std::vector<Value> sliced;
   sliced.reserve(static_cast<size_t>(plan.count));
   for (int64_t i = 0; i < plan.count; ++i) {
@@ -98,6 +98,12 @@ std::vector<Value> Characters(const Text& text) {
     i = end;
   }
   return characters;
+}
+
+bool IsItemsView(const Value& value) {
+  return value.is(Kind::kDictView) &&
+         value.object_as<DictViewObject>().what() ==
+             DictViewObject::What::kItems;
 }
 
 std::vector<Value> RemainingOf(IteratorObject& iterator) {
@@ -158,10 +164,18 @@ absl::StatusOr<std::vector<Value>> Iterate(const Value& value, Budget& budget) {
     return Fail("'", value.TypeName(), "' object is not iterable");
   }
   if (value.is(Kind::kIterator)) {
-    return RemainingOf(value.object_as<IteratorObject>());
+    auto& iterator = value.object_as<IteratorObject>();
+    RETURN_IF_ERROR(budget.SpendItems(
+        static_cast<int64_t>(iterator.items.size() - iterator.next)));
+    return RemainingOf(iterator);
+  }
+  if (value.is_string()) {
+    RETURN_IF_ERROR(budget.SpendBytes(value.text().extent()));
   }
   ASSIGN_OR_RETURN(const int64_t length, Length(value));
-  RETURN_IF_ERROR(budget.Spend(value.is_string() ? length : length / 8));
+  // These items are objects that have to be made.
+  const bool made = value.is_string() || IsItemsView(value);
+  RETURN_IF_ERROR(made ? budget.Spend(length) : budget.SpendItems(length));
   switch (value.kind()) {
     case Kind::kString:
       return Characters(value.text());

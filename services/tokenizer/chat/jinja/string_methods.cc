@@ -10,6 +10,8 @@
 #include "services/tokenizer/chat/jinja/escape.h"
 #include "services/tokenizer/chat/jinja/format.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
+#include "services/tokenizer/chat/jinja/paid_text.h"
+#include "services/tokenizer/chat/jinja/search.h"
 #include "services/tokenizer/chat/jinja/text_ops.h"
 #include "services/tokenizer/chat/jinja/utf8.h"
 
@@ -23,21 +25,26 @@ Value Like(const Value& self, Text text) {
   return Value::String(std::move(text), self.string().safe);
 }
 
-absl::Status PayFor(Interpreter& interpreter, const Value& self) {
-  return interpreter.budget().SpendBytes(self.text().size());
+absl::Status PayForCopy(Interpreter& interpreter, const Text& text) {
+  return interpreter.budget().SpendBytes(text.extent());
 }
 
 Result StripBy(Interpreter& interpreter, const Value& self,
                const Arguments& arguments, StripRules rules) {
-  RETURN_IF_ERROR(PayFor(interpreter, self));
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("strip", {"chars"}, 0, arguments, true));
-  Text characters;
+  Value characters;
   if (parameters.has(0) && !parameters[0].is_none()) {
     ASSIGN_OR_RETURN(characters, parameters.String(0, ""));
     rules.characters = characters.bytes();
   }
-  return Like(self, Strip(self.text(), rules));
+  ASSIGN_OR_RETURN(const TextBounds left,
+                   Strip(self.bytes(), rules, interpreter.budget()));
+  const Text& text = self.text();
+  if (left.end - left.begin == text.size()) return self;
+  RETURN_IF_ERROR(
+      interpreter.budget().SpendBytes(text.ExtentOf(left.begin, left.end)));
+  return Like(self, text.Slice(left.begin, left.end));
 }
 
 Result StripMethod(Interpreter& i, const Value& self, const Arguments& a) {
@@ -50,39 +57,33 @@ Result RstripMethod(Interpreter& i, const Value& self, const Arguments& a) {
   return StripBy(i, self, a, {.left = false});
 }
 
-Result ListOfTexts(Interpreter& interpreter, const Value& self,
-                   std::vector<Text> parts) {
-  RETURN_IF_ERROR(
-      interpreter.budget().Spend(static_cast<int64_t>(parts.size()) / 4));
+Result ListOfTexts(const Value& self, Parts parts) {
+  RETURN_IF_ERROR(parts.status());
   std::vector<Value> items;
-  items.reserve(parts.size());
-  for (Text& part : parts) items.push_back(Like(self, std::move(part)));
+  items.reserve(parts->size());
+  for (Text& part : *parts) items.push_back(Like(self, std::move(part)));
   return MakeList(std::move(items));
 }
 
 Result SplitBy(Interpreter& interpreter, const Value& self,
                const Arguments& arguments, bool from_right) {
-  RETURN_IF_ERROR(PayFor(interpreter, self));
-  // Cuts cost as much as the parts they make.
-  RETURN_IF_ERROR(interpreter.budget().Spend(self.weight() / 8));
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("split", {"sep", "maxsplit"}, 0, arguments));
-  ASSIGN_OR_RETURN(int64_t limit, parameters.Int(1, -1));
-  // More parts than can be paid for need not be made.
-  const int64_t affordable = interpreter.budget().steps_left() * 4 + 8;
-  if (limit < 0 || limit > affordable) limit = affordable;
+  ASSIGN_OR_RETURN(const int64_t limit, parameters.Int(1, -1));
   const Text& text = self.text();
+  Budget& budget = interpreter.budget();
   if (!parameters.has(0) || parameters[0].is_none()) {
-    return ListOfTexts(interpreter, self,
-                       from_right ? SplitSpaceFromRight(text, limit)
-                                  : SplitSpace(text, limit));
+    return ListOfTexts(self, from_right
+                                 ? SplitSpaceFromRight(text, limit, budget)
+                                 : SplitSpace(text, limit, budget));
   }
-  ASSIGN_OR_RETURN(const Text separator, parameters.String(0, ""));
-  if (separator.empty()) return Fail("empty separator");
-  return ListOfTexts(interpreter, self,
-                     from_right ? SplitFromRight(text, separator.bytes(), limit)
-                                : Split(text, separator.bytes(), limit));
+  ASSIGN_OR_RETURN(const Value separator, parameters.String(0, ""));
+  const std::string& bytes = separator.bytes();
+  if (bytes.empty()) return Fail("empty separator");
+  return ListOfTexts(self, from_right
+                               ? SplitFromRight(text, bytes, limit, budget)
+                               : Split(text, bytes, limit, budget));
 }
 
 Result SplitMethod(Interpreter& i, const Value& self, const Arguments& a) {
@@ -93,47 +94,47 @@ Result RsplitMethod(Interpreter& i, const Value& self, const Arguments& a) {
 }
 
 Result SplitlinesMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("splitlines", {"keepends"}, 0, a));
-  return ListOfTexts(i, self,
-                     SplitLines(self.text(), parameters.Truth(0, false)));
+  return ListOfTexts(
+      self, SplitLines(self.text(), parameters.Truth(0, false), i.budget()));
 }
 
-Result PartitionBy(const Value& self, const Arguments& a, bool from_right) {
+Result PartitionBy(Interpreter& i, const Value& self, const Arguments& a,
+                   bool from_right) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("partition", {"sep"}, 1, a, true));
-  ASSIGN_OR_RETURN(const Text separator, parameters.String(0, ""));
-  if (separator.empty()) return Fail("empty separator");
+  ASSIGN_OR_RETURN(const Value separator, parameters.String(0, ""));
+  const std::string& wanted = separator.bytes();
+  if (wanted.empty()) return Fail("empty separator");
   const Text& text = self.text();
-  const size_t found = from_right ? text.bytes().rfind(separator.bytes())
-                                  : text.bytes().find(separator.bytes());
+  RETURN_IF_ERROR(i.budget().SpendScan(text.extent() + wanted.size()));
+  const size_t found =
+      from_right ? SearchFromRight(text.bytes(), wanted).FindLast(text.size())
+                 : FindFirst(text.bytes(), wanted);
   if (found == std::string::npos) {
     const Value empty = Value::Literal("");
     if (from_right) return MakeTuple({empty, empty, self});
     return MakeTuple({self, empty, empty});
   }
-  const size_t after = found + separator.size();
+  const size_t after = found + wanted.size();
   return MakeTuple({Like(self, text.Slice(0, found)),
                     Like(self, text.Slice(found, after)),
                     Like(self, text.Slice(after, text.size()))});
 }
 
 Result PartitionMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
-  return PartitionBy(self, a, /*from_right=*/false);
+  return PartitionBy(i, self, a, /*from_right=*/false);
 }
 Result RpartitionMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
-  return PartitionBy(self, a, /*from_right=*/true);
+  return PartitionBy(i, self, a, /*from_right=*/true);
 }
 
 template <Casing kCasing>
 Result CaseMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
-  RETURN_IF_ERROR(i.budget().Spend(self.weight() / 2));
   RETURN_IF_ERROR(Parameters::Bind("case method", {}, 0, a, true).status());
-  return Like(self, ChangeCase(self.text(), kCasing));
+  ASSIGN_OR_RETURN(Text text, ChangeCase(self.text(), kCasing, i.budget()));
+  return Like(self, std::move(text));
 }
 
 // The part of the string that optional start and end arguments select.
@@ -143,10 +144,11 @@ struct Window {
   bool valid = true;  // start does not lie behind the end
 };
 
-absl::StatusOr<Window> WindowOf(const Value& self,
+absl::StatusOr<Window> WindowOf(Interpreter& interpreter, const Value& self,
                                 const Parameters& parameters) {
   const std::string& bytes = self.bytes();
   if (!parameters.has(1) && !parameters.has(2)) return Window{0, bytes.size()};
+  RETURN_IF_ERROR(interpreter.budget().SpendBytes(bytes.size()));
   const auto size = static_cast<int64_t>(CountCodePoints(bytes));
   const bool no_end = !parameters.has(2) || parameters[2].is_none();
   int64_t start = 0;
@@ -169,13 +171,15 @@ absl::StatusOr<Window> WindowOf(const Value& self,
 Result AffixMethod(Interpreter& interpreter, const Value& self,
                    const Arguments& arguments, bool at_start) {
   const std::string_view name = at_start ? "startswith" : "endswith";
-  RETURN_IF_ERROR(PayFor(interpreter, self));
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind(name, {"affix", "start", "end"}, 1, arguments, true));
-  ASSIGN_OR_RETURN(const Window window, WindowOf(self, parameters));
+  ASSIGN_OR_RETURN(const Window window,
+                   WindowOf(interpreter, self, parameters));
   std::vector<Value> affixes = {parameters[0]};
   if (parameters[0].is(Kind::kTuple)) affixes = parameters[0].items();
+  RETURN_IF_ERROR(
+      interpreter.budget().SpendItems(static_cast<int64_t>(affixes.size())));
   const std::string_view part =
       std::string_view(self.bytes())
           .substr(window.begin, window.end - window.begin);
@@ -185,6 +189,8 @@ Result AffixMethod(Interpreter& interpreter, const Value& self,
       return Fail(name, " first arg must be str or a tuple of str, not ",
                   affix.TypeName());
     }
+    RETURN_IF_ERROR(interpreter.budget().SpendBytes(
+        std::min(affix.bytes().size(), part.size())));
     if (window.valid && (at_start ? part.starts_with(affix.bytes())
                                   : part.ends_with(affix.bytes()))) {
       return Value::Bool(true);
@@ -203,18 +209,22 @@ Result EndswithMethod(Interpreter& i, const Value& self, const Arguments& a) {
 // Where the text is found, in code points; -1 when nowhere.
 absl::StatusOr<int64_t> FindIn(Interpreter& interpreter, const Value& self,
                                const Arguments& arguments, bool from_right) {
-  RETURN_IF_ERROR(PayFor(interpreter, self));
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("find", {"sub", "start", "end"}, 1, arguments, true));
-  ASSIGN_OR_RETURN(const Text wanted, parameters.String(0, ""));
-  ASSIGN_OR_RETURN(const Window window, WindowOf(self, parameters));
+  ASSIGN_OR_RETURN(const Value value, parameters.String(0, ""));
+  const std::string& wanted = value.bytes();
+  ASSIGN_OR_RETURN(const Window window,
+                   WindowOf(interpreter, self, parameters));
   if (!window.valid) return -1;
+  RETURN_IF_ERROR(
+      interpreter.budget().SpendScan(self.text().size() + wanted.size()));
   const std::string_view part =
       std::string_view(self.bytes())
           .substr(window.begin, window.end - window.begin);
-  const size_t found =
-      from_right ? part.rfind(wanted.bytes()) : part.find(wanted.bytes());
+  const size_t found = from_right
+                           ? SearchFromRight(part, wanted).FindLast(part.size())
+                           : FindFirst(part, wanted);
   if (found == std::string_view::npos) return -1;
   return static_cast<int64_t>(CountCodePoints(
       std::string_view(self.bytes()).substr(0, window.begin + found)));
@@ -228,13 +238,14 @@ Result FindMethod(Interpreter& i, const Value& self, const Arguments& a) {
 }
 
 Result CountMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("count", {"sub", "start", "end"}, 1, a, true));
-  ASSIGN_OR_RETURN(const Text wanted, parameters.String(0, ""));
-  ASSIGN_OR_RETURN(const Window window, WindowOf(self, parameters));
+  ASSIGN_OR_RETURN(const Value value, parameters.String(0, ""));
+  const std::string& wanted = value.bytes();
+  ASSIGN_OR_RETURN(const Window window, WindowOf(i, self, parameters));
   if (!window.valid) return Value::Int(0);
+  RETURN_IF_ERROR(i.budget().SpendScan(self.text().size() + wanted.size()));
   const std::string_view part =
       std::string_view(self.bytes())
           .substr(window.begin, window.end - window.begin);
@@ -242,8 +253,10 @@ Result CountMethod(Interpreter& i, const Value& self, const Arguments& a) {
     return Value::Int(static_cast<int64_t>(CountCodePoints(part)) + 1);
   }
   int64_t count = 0;
-  for (size_t at = part.find(wanted.bytes()); at != std::string_view::npos;
-       at = part.find(wanted.bytes(), at + wanted.size())) {
+  for (size_t at = FindFirst(part, wanted); at != std::string_view::npos;
+       at = FindFirst(part, wanted, at + wanted.size())) {
+    constexpr int64_t kItemsPerMatch = 2;  // searching starts anew
+    RETURN_IF_ERROR(i.budget().SpendItems(kItemsPerMatch));
     ++count;
   }
   return Value::Int(count);
@@ -253,15 +266,17 @@ Result ReplaceMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(
       const Parameters parameters,
       Parameters::Bind("str.replace", {"old", "new", "count"}, 2, a, true));
-  ASSIGN_OR_RETURN(Text from, parameters.String(0, ""));
-  ASSIGN_OR_RETURN(Text to, parameters.String(1, ""));
+  ASSIGN_OR_RETURN(Value from, parameters.String(0, ""));
+  ASSIGN_OR_RETURN(Value to, parameters.String(1, ""));
   ASSIGN_OR_RETURN(const int64_t count, parameters.Int(2, -1));
   if (self.string().safe) {
-    from = EscapeHtml(parameters[0]);
-    to = EscapeHtml(parameters[1]);
+    for (Value* text : {&from, &to}) {
+      ASSIGN_OR_RETURN(Text escaped, EscapeHtml(*text, i.budget()));
+      *text = Value::String(std::move(escaped));
+    }
   }
-  ASSIGN_OR_RETURN(Text text,
-                   Replace(self.text(), from.bytes(), to, count, i.budget()));
+  ASSIGN_OR_RETURN(Text text, Replace(self.text(), from.bytes(), to.text(),
+                                      count, i.budget()));
   return Like(self, std::move(text));
 }
 
@@ -270,33 +285,37 @@ Result JoinMethod(Interpreter& i, const Value& self, const Arguments& a) {
                    Parameters::Bind("join", {"iterable"}, 1, a, true));
   ASSIGN_OR_RETURN(const std::vector<Value> items,
                    Iterate(parameters[0], i.budget()));
-  Text joined;
+  PaidText joined(i.budget());
   for (size_t n = 0; n < items.size(); ++n) {
     if (items[n].is_undefined()) return Fail(items[n].undefined_message());
     if (!items[n].is_string()) {
       return Fail("sequence item ", n, ": expected str instance, ",
                   items[n].TypeName(), " found");
     }
-    if (n != 0) joined.Append(self.text());
-    joined.Append(self.string().safe ? EscapeHtml(items[n]) : items[n].text());
-    RETURN_IF_ERROR(i.budget().SpendBytes(items[n].text().size()));
+    if (n != 0) RETURN_IF_ERROR(joined.Append(self.text()));
+    if (self.string().safe) {
+      ASSIGN_OR_RETURN(const Text escaped, EscapeHtml(items[n], i.budget()));
+      RETURN_IF_ERROR(joined.Append(escaped));
+    } else {
+      RETURN_IF_ERROR(joined.Append(items[n].text()));
+    }
   }
-  RETURN_IF_ERROR(i.budget().SpendBytes(joined.size()));
-  return Like(self, std::move(joined));
+  return Like(self, joined.Take());
 }
 
 template <bool kPrefix>
 Result RemoveAffix(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
+  RETURN_IF_ERROR(PayForCopy(i, self.text()));
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("removeprefix", {"affix"}, 1, a, true));
-  ASSIGN_OR_RETURN(const Text affix, parameters.String(0, ""));
+  ASSIGN_OR_RETURN(const Value value, parameters.String(0, ""));
+  const std::string& affix = value.bytes();
   const Text& text = self.text();
   const std::string_view bytes = text.bytes();
-  if (kPrefix && bytes.starts_with(affix.bytes())) {
+  if (kPrefix && bytes.starts_with(affix)) {
     return Like(self, text.Slice(affix.size(), text.size()));
   }
-  if (!kPrefix && bytes.ends_with(affix.bytes())) {
+  if (!kPrefix && bytes.ends_with(affix)) {
     return Like(self, text.Slice(0, text.size() - affix.size()));
   }
   return self;
@@ -309,7 +328,9 @@ Result JustifyMethod(Interpreter& i, const Value& self, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("just", {"width", "fillchar"}, 1, a, true));
   ASSIGN_OR_RETURN(const int64_t width, parameters.Int(0, 0));
-  ASSIGN_OR_RETURN(const Text fill, parameters.String(1, " "));
+  ASSIGN_OR_RETURN(const Value fill, parameters.String(1, " "));
+  RETURN_IF_ERROR(PayForCopy(i, fill.text()));
+  RETURN_IF_ERROR(PayForCopy(i, self.text()));
   if (CountCodePoints(fill.bytes()) != 1) {
     return Fail("The fill character must be exactly one character long");
   }
@@ -317,8 +338,9 @@ Result JustifyMethod(Interpreter& i, const Value& self, const Arguments& a) {
   const int64_t missing = std::max<int64_t>(width - size, 0);
   int64_t left = kSide == Side::kRight ? missing : 0;
   if (kSide == Side::kBoth) left = missing / 2 + (missing & width & 1);
-  ASSIGN_OR_RETURN(Text out, Repeat(fill, left, i.budget()));
-  ASSIGN_OR_RETURN(const Text after, Repeat(fill, missing - left, i.budget()));
+  ASSIGN_OR_RETURN(Text out, Repeat(fill.text(), left, i.budget()));
+  ASSIGN_OR_RETURN(const Text after,
+                   Repeat(fill.text(), missing - left, i.budget()));
   out.Append(self.text());
   out.Append(after);
   RETURN_IF_ERROR(i.budget().SpendBytes(out.size()));
@@ -330,6 +352,7 @@ Result ZfillMethod(Interpreter& i, const Value& self, const Arguments& a) {
                    Parameters::Bind("zfill", {"width"}, 1, a, true));
   ASSIGN_OR_RETURN(const int64_t width, parameters.Int(0, 0));
   const Text& text = self.text();
+  RETURN_IF_ERROR(PayForCopy(i, text));
   const bool sign =
       !text.empty() && (text.bytes()[0] == '-' || text.bytes()[0] == '+');
   ASSIGN_OR_RETURN(
@@ -340,6 +363,7 @@ Result ZfillMethod(Interpreter& i, const Value& self, const Arguments& a) {
   Text out = text.Slice(0, sign ? 1 : 0);
   out.Append(zeros);
   out.AppendRange(text, sign ? 1 : 0, text.size());
+  RETURN_IF_ERROR(i.budget().SpendBytes(out.size()));
   return Like(self, std::move(out));
 }
 
@@ -351,10 +375,16 @@ Result FormatMethod(Interpreter& i, const Value& self, const Arguments& a) {
 template <typename Property>
 Result EveryCharacter(Interpreter& i, const Value& self, bool when_empty,
                       Property property) {
-  RETURN_IF_ERROR(PayFor(i, self));
+  constexpr size_t kBlockBytes = 256;  // most strings are settled early
   const std::string& bytes = self.bytes();
   if (bytes.empty()) return Value::Bool(when_empty);
+  size_t paid = 0;
   for (size_t at = 0; at < bytes.size(); at += CodePointBytes(bytes, at)) {
+    if (at >= paid) {
+      const size_t block = std::min(kBlockBytes, bytes.size() - at);
+      RETURN_IF_ERROR(i.budget().SpendScanClosely(block));
+      paid = at + block;
+    }
     if (!property(DecodeAt(bytes, at))) return Value::Bool(false);
   }
   return Value::Bool(true);
@@ -375,9 +405,7 @@ Result IsalphaMethod(Interpreter& i, const Value& self, const Arguments& a) {
   return EveryCharacter(i, self, false, IsAlpha);
 }
 Result IsalnumMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  return EveryCharacter(i, self, false, [](char32_t c) {
-    return IsAlpha(c) || IsNumericType(c, U_NT_NUMERIC);
-  });
+  return EveryCharacter(i, self, false, IsAlphanumeric);
 }
 Result IsasciiMethod(Interpreter& i, const Value& self, const Arguments& a) {
   return EveryCharacter(i, self, true, [](char32_t c) { return c < 0x80; });
@@ -404,31 +432,41 @@ Result IsprintableMethod(Interpreter& i, const Value& self,
   return EveryCharacter(i, self, true, IsPrintable);
 }
 
+bool IsUppercase(UChar32 c) {
+  if (c < 0x80) return c >= 'A' && c <= 'Z';
+  return u_hasBinaryProperty(c, UCHAR_UPPERCASE);
+}
+bool IsLowercase(UChar32 c) {
+  if (c < 0x80) return c >= 'a' && c <= 'z';
+  return u_hasBinaryProperty(c, UCHAR_LOWERCASE);
+}
+bool IsTitlecase(UChar32 c) { return c >= 0x80 && u_istitle(c); }
+
 // Whether something is cased and nothing has the wrong case.
 template <bool kUpper>
 Result IsCaseMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
+  RETURN_IF_ERROR(i.budget().SpendScanClosely(self.text().size()));
   bool cased = false;
   const std::string& bytes = self.bytes();
   for (size_t at = 0; at < bytes.size(); at += CodePointBytes(bytes, at)) {
     const auto c = static_cast<UChar32>(DecodeAt(bytes, at));
-    const bool upper = u_hasBinaryProperty(c, UCHAR_UPPERCASE);
-    const bool lower = u_hasBinaryProperty(c, UCHAR_LOWERCASE);
-    if ((kUpper ? lower : upper) || u_istitle(c)) return Value::Bool(false);
+    const bool upper = IsUppercase(c);
+    const bool lower = IsLowercase(c);
+    if ((kUpper ? lower : upper) || IsTitlecase(c)) return Value::Bool(false);
     cased |= kUpper ? upper : lower;
   }
   return Value::Bool(cased);
 }
 
 Result IstitleMethod(Interpreter& i, const Value& self, const Arguments& a) {
-  RETURN_IF_ERROR(PayFor(i, self));
+  RETURN_IF_ERROR(i.budget().SpendScanClosely(self.text().size()));
   bool cased = false;
   bool inside = false;
   const std::string& bytes = self.bytes();
   for (size_t at = 0; at < bytes.size(); at += CodePointBytes(bytes, at)) {
     const auto c = static_cast<UChar32>(DecodeAt(bytes, at));
-    const bool upper = u_hasBinaryProperty(c, UCHAR_UPPERCASE) || u_istitle(c);
-    const bool lower = u_hasBinaryProperty(c, UCHAR_LOWERCASE);
+    const bool upper = IsUppercase(c) || IsTitlecase(c);
+    const bool lower = IsLowercase(c);
     if ((upper && inside) || (lower && !inside)) return Value::Bool(false);
     inside = upper || lower;
     cased |= inside;

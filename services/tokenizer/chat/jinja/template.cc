@@ -2,6 +2,7 @@
 
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/jinja/ast.h"
+#include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/interpreter.h"
 #include "services/tokenizer/chat/jinja/parser.h"
 
@@ -24,10 +25,14 @@ absl::StatusOr<std::unique_ptr<const Template>> Template::Parse(
 absl::StatusOr<Text> Template::Render(const Context& context) const {
   Interpreter interpreter(*program_, options_.environment, options_.limits);
   absl::StatusOr<Text> text = interpreter.Run(context);
-  if (text.ok() || interpreter.raised()) return text;
-  return absl::Status(
-      text.status().code(),
-      absl::StrCat("line ", interpreter.line(), ": ", text.status().message()));
+  if (text.ok()) return text;
+  // It may become the trailer of an RPC, where room is short.
+  constexpr size_t kMaxMessageBytes = 1024;
+  const std::string what =
+      Clip(std::string(text.status().message()), kMaxMessageBytes);
+  if (interpreter.raised()) return absl::Status(text.status().code(), what);
+  return absl::Status(text.status().code(),
+                      absl::StrCat("line ", interpreter.line(), ": ", what));
 }
 
 }  // namespace sluice::tokenizer::jinja

@@ -150,7 +150,13 @@ TEST(TemplateTest, HostileTemplatesEndWithinTheirLimits) {
   std::string not_not = "{{ ";
   for (int i = 0; i < 10000; ++i) not_not += "not ";
   std::string chain = "{{ x";
-  for (int i = 0; i < 10000; ++i) chain += ".a";
+  std::string conditions = "{{ 1";
+  std::string filters = "{% filter upper";
+  for (int i = 0; i < 10000; ++i) {
+    chain += ".a";
+    conditions += " if 1";
+    filters += "|upper";
+  }
   const std::vector<std::string> hostile = {
       "{% for i in range(10**9) %}x{% endfor %}",
       "{{ range(10**9) | list }}",
@@ -164,6 +170,9 @@ TEST(TemplateTest, HostileTemplatesEndWithinTheirLimits) {
       "{{ " + std::string(6000, '[') + std::string(6000, ']') + " }}",
       not_not + "1 }}",
       chain + " }}",
+      conditions + " }}",
+      filters + " %}x{% endfilter %}",
+      "{{ " + std::string(257, 'a') + " }}",
       nested_tags,
       "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
       "{% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(1) }}",
@@ -200,6 +209,110 @@ TEST(TemplateTest, LimitsAreNamedInTheMessage) {
   EXPECT_EQ(text.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(text.status().message().find("limit 100"), absl::string_view::npos)
       << text.status();
+}
+
+TEST(TemplateTest, TemplatesOfTooManyTokensAreRefused) {
+  TemplateOptions options;
+  options.limits.tokens = 7;
+  EXPECT_TRUE(RenderText("{{ 1 }}{{ 1 }}", {}, options).ok());
+  const auto text = RenderText("{{ 1 }}{{ 1 }}\n{{ 1 }}", {}, options);
+  EXPECT_EQ(text.status().message(), "line 2: more tokens than the limit of 7");
+}
+
+TEST(TemplateTest, StringsThatPassTheirLimitAreNotMadeFirst) {
+  TemplateOptions options;
+  options.limits.string_bytes = 1000;
+  const std::string set = "{% set a = 'a' * 900 %}";
+  for (const char* source : {"{{ a ~ a }}",
+                             "{{ a + a + 'x' }}",
+                             "{{ a + a }}",
+                             "{{ a * 2 }}",
+                             "{{ [a, a]|join }}",
+                             "{{ a.replace('a', 'bb') }}",
+                             "{{ a.replace('', 'b') }}",
+                             "{{ '<'.join([a, a]) }}",
+                             "{{ ('<' * 900)|e }}",
+                             "{{ '%s%s' % (a, a) }}",
+                             "{{ '{}{}'.format(a, a) }}",
+                             "{{ a|indent(200, true) }}",
+                             "{{ [a, a]|tojson }}",
+                             "{{ [1]|tojson(indent=a ~ a) }}",
+                             "{{ [[1]]|tojson(indent=600) }}",
+                             "{{ [a, a] }}",
+                             "{{ [a, a]|string }}",
+                             "{{ a.center(1001) }}",
+                             "{{ a.zfill(1001) }}",
+                             "{{ ('\u0390' * 400)|upper }}"}) {
+    const auto text = RenderText(set + source, {}, options);
+    EXPECT_EQ(text.status().code(), absl::StatusCode::kResourceExhausted)
+        << source << ": " << text.status();
+  }
+}
+
+// Marks are memory and work, so they are paid for as bytes are.
+TEST(TemplateTest, TextOfManyOriginsCostsMore) {
+  TemplateOptions options;
+  options.limits.steps = 300;
+  const Context context = {{"u", Json("\"b\"")}};
+  const std::string loop =
+      "{% for i in range(9) %}{% set x = a ~ '' %}{% endfor %}";
+  const auto plain =
+      RenderText("{% set a = 'ab' * 1000 %}" + loop, context, options);
+  EXPECT_TRUE(plain.ok()) << plain.status();
+  const auto mixed =
+      RenderText("{% set a = ('a' ~ u) * 1000 %}" + loop, context, options);
+  EXPECT_EQ(mixed.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(TemplateTest, NumbersThatDoNotFitAreNeverTakenForOthers) {
+  for (const char* source :
+       {"{{ '99999999999999999999'|int(5) }}", "{{ 1e20|int }}",
+        "{{ '1e20'|int(5) }}", "{{ 1e400|int }}", "{{ '%d' % 1e20 }}",
+        "{{ 9223372036854775807|round(-19) }}"}) {
+    EXPECT_NE(Render(source).find("64 bits"), std::string::npos)
+        << source << ": " << Render(source);
+  }
+  EXPECT_EQ(Render("{{ 'inf'|int(5) }} {{ ('1' * 5000)|int(6) }}"), "5 6");
+}
+
+TEST(TemplateTest, MessagesStayShort) {
+  const std::string raised = Render("{{ raise_exception('\u4f60' * 9999) }}");
+  EXPECT_LT(raised.size(), 1100u);
+  EXPECT_GT(raised.size(), 900u);
+  EXPECT_EQ(raised.substr(raised.size() - 6), "\u4f60...");
+  EXPECT_LT(Render("{{ {}['a' * 99999].b }}").size(), 300u);
+}
+
+// More variables than a scope scans, with others around it.
+TEST(TemplateTest, ManyVariablesAreFoundInTheirScopes) {
+  std::string source;
+  for (int i = 0; i < 40; ++i) {
+    source +=
+        "{% set v" + std::to_string(i) + " = " + std::to_string(i) + " %}";
+  }
+  source += "{% for i in [1, 2] %}{{ v0 }}{% set v0 = 'x' %}{{ v0 }}{{ v39 }}";
+  for (int i = 0; i < 20; ++i) {
+    source += "{{ w" + std::to_string(i) + " is defined }}{% set w" +
+              std::to_string(i) + " = i %}";
+  }
+  source += "{{ w19 }};{% endfor %}{{ v0 }}{{ v17 }}";
+  std::string turn;
+  for (int i = 0; i < 20; ++i) turn += "False";
+  EXPECT_EQ(Render(source), "0x39" + turn + "1;0x39" + turn + "2;017");
+}
+
+// Each is found again, and no other.
+TEST(TemplateTest, KeysOfAllKindsAreFoundInLargeDicts) {
+  EXPECT_EQ(
+      Render("{% set n = namespace(p=[]) %}{% for i in range(50) %}"
+             "{% set n.p = n.p + [(2**62 + i, 'i'), (range(i), 'r'), "
+             "((i, none), 't'), ('s' ~ i, 's'), (i + 0.5, 'f')] %}{% endfor %}"
+             "{% set d = dict(n.p) %}{{ d|length }}"
+             "{% for i in [0, 1, 7, 49] %}{{ d[2**62 + i] }}{{ d[range(i)] }}"
+             "{{ d[(i, none)] }}{{ d['s' ~ i] }}{{ d[i + 0.5] }}{% endfor %}"
+             "{{ (2**62 + 50) in d }}{{ range(50) in d }}{{ (1,) in d }}"
+             "{{ none in d }}{{ 's50' in d }}{{ d.s7 }}"),
+      "250irtsfirtsfirtsfirtsfFalseFalseFalseFalseFalses");
 }
 
 TEST(TemplateTest, MacrosAndNamespacesThatHoldThemselvesAreReleased) {

@@ -48,8 +48,8 @@ Result Related(Interpreter& i, const Value& value, const Arguments& a) {
   ASSIGN_OR_RETURN(const Parameters parameters,
                    Parameters::Bind("test", {"other"}, 1, a));
   const Value& other = parameters[0];
-  RETURN_IF_ERROR(
-      i.budget().Spend(1 + std::min(value.weight(), other.weight()) / 8));
+  RETURN_IF_ERROR(i.budget().Spend(1));
+  RETURN_IF_ERROR(PayToCompare(value, other, i.budget()));
   if (kRelation == Relation::kEq) return Value::Bool(Equal(value, other));
   if (kRelation == Relation::kNe) return Value::Bool(!Equal(value, other));
   const bool forward = kRelation == Relation::kLt || kRelation == Relation::kLe;
@@ -98,9 +98,8 @@ Result IsIterableTest(Interpreter&, const Value& value, const Arguments& a) {
 
 // str(value).islower() and its sister.
 Result HasCase(Interpreter& i, const Value& value, std::string_view method) {
-  ASSIGN_OR_RETURN(Text text, ToText(value, i.budget()));
-  return FindStringMethod(method)->function(i, Value::String(std::move(text)),
-                                            {});
+  ASSIGN_OR_RETURN(const Value text, ToText(value, i.budget()));
+  return FindStringMethod(method)->function(i, text, {});
 }
 Result IsLower(Interpreter& i, const Value& value, const Arguments& a) {
   return HasCase(i, value, "islower");

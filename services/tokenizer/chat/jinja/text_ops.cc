@@ -1,20 +1,68 @@
 #include "services/tokenizer/chat/jinja/text_ops.h"
 
 #include <algorithm>
+#include <bitset>
 
 #include "common/base/status_macros.h"
+#include "services/tokenizer/chat/jinja/paid_text.h"
+#include "services/tokenizer/chat/jinja/search.h"
 #include "services/tokenizer/chat/jinja/utf8.h"
 
 namespace sluice::tokenizer::jinja {
 namespace {
 
-bool Strippable(std::string_view bytes, size_t at, const StripRules& rules) {
-  if (!rules.characters.has_value()) return IsPythonSpace(DecodeAt(bytes, at));
-  const std::string_view character =
-      bytes.substr(at, CodePointBytes(bytes, at));
-  // A whole character can only match on a character border in UTF-8.
-  return rules.characters->find(character) != std::string_view::npos;
-}
+// The characters that a strip takes away.
+class Strippable {
+ public:
+  explicit Strippable(const std::optional<std::string_view>& characters)
+      : spaces_(!characters.has_value()) {
+    const std::string_view bytes = characters.value_or("");
+    for (size_t i = 0; i < bytes.size(); i += CodePointBytes(bytes, i)) {
+      const char32_t c = DecodeAt(bytes, i);
+      if (c < ascii_.size()) {
+        ascii_.set(c);
+      } else {
+        others_.push_back(c);
+      }
+    }
+    std::sort(others_.begin(), others_.end());
+  }
+
+  bool Has(char32_t c) const {
+    if (spaces_) return IsPythonSpace(c);
+    if (c < ascii_.size()) return ascii_[c];
+    return std::binary_search(others_.begin(), others_.end(), c);
+  }
+
+ private:
+  const bool spaces_;
+  std::bitset<128> ascii_;
+  std::vector<char32_t> others_;
+};
+
+// Cuts a text into paid parts.
+class Cutter {
+ public:
+  Cutter(const Text& text, Budget& budget) : text_(text), budget_(budget) {}
+
+  absl::Status Add(size_t begin, size_t end) {
+    constexpr int64_t kItemsPerPart = 4;  // a part is an object of its own
+    RETURN_IF_ERROR(budget_.SpendItems(kItemsPerPart));
+    RETURN_IF_ERROR(budget_.SpendBytes(text_.ExtentOf(begin, end)));
+    parts_.push_back(text_.Slice(begin, end));
+    return absl::OkStatus();
+  }
+  std::vector<Text> Take() { return std::move(parts_); }
+  std::vector<Text> TakeReversed() {
+    std::reverse(parts_.begin(), parts_.end());
+    return std::move(parts_);
+  }
+
+ private:
+  const Text& text_;
+  Budget& budget_;
+  std::vector<Text> parts_;
+};
 
 size_t SkipSpaces(std::string_view bytes, size_t at) {
   while (at < bytes.size() && IsPythonSpace(DecodeAt(bytes, at))) {
@@ -48,125 +96,124 @@ bool IsLineEnd(char32_t c) {
 absl::StatusOr<Text> ReplaceEmpty(const Text& text, const Text& to,
                                   int64_t count, Budget& budget) {
   const std::string_view bytes = text.bytes();
-  RETURN_IF_ERROR(
-      budget.SpendBytes(bytes.size() + (bytes.size() + 1) * to.size()));
-  RETURN_IF_ERROR(budget.Spend(static_cast<int64_t>(bytes.size()) / 16));
-  Text out;
+  PaidText out(budget);
   size_t at = 0;
   for (; count != 0; --count) {
-    out.Append(to);
+    RETURN_IF_ERROR(budget.SpendItems(1));
+    RETURN_IF_ERROR(out.Append(to));
     if (at == bytes.size()) break;
     const size_t next = at + CodePointBytes(bytes, at);
-    out.AppendRange(text, at, next);
+    RETURN_IF_ERROR(out.AppendRange(text, at, next));
     at = next;
   }
-  out.AppendRange(text, at, bytes.size());
-  return out;
+  RETURN_IF_ERROR(out.AppendRange(text, at, bytes.size()));
+  return out.Take();
 }
 
 }  // namespace
 
-Text Strip(const Text& text, const StripRules& rules) {
-  const std::string_view bytes = text.bytes();
-  size_t begin = 0;
-  size_t end = bytes.size();
-  while (rules.left && begin < end && Strippable(bytes, begin, rules)) {
-    begin += CodePointBytes(bytes, begin);
+absl::StatusOr<TextBounds> Strip(std::string_view bytes,
+                                 const StripRules& rules, Budget& budget) {
+  RETURN_IF_ERROR(
+      budget.SpendScanClosely(rules.characters.value_or("").size()));
+  const Strippable strippable(rules.characters);
+  TextBounds left = {0, bytes.size()};
+  while (rules.left && left.begin < left.end &&
+         strippable.Has(DecodeAt(bytes, left.begin))) {
+    left.begin += CodePointBytes(bytes, left.begin);
   }
-  while (rules.right && end > begin) {
-    const size_t previous = PreviousCodePoint(bytes, end);
-    if (!Strippable(bytes, previous, rules)) break;
-    end = previous;
+  while (rules.right && left.end > left.begin) {
+    const size_t previous = PreviousCodePoint(bytes, left.end);
+    if (!strippable.Has(DecodeAt(bytes, previous))) break;
+    left.end = previous;
   }
-  if (begin == 0 && end == bytes.size()) return text;
-  return text.Slice(begin, end);
+  RETURN_IF_ERROR(
+      budget.SpendScan(2 * (bytes.size() - (left.end - left.begin))));
+  return left;
 }
 
 absl::StatusOr<Text> Replace(const Text& text, std::string_view from,
                              const Text& to, int64_t count, Budget& budget) {
   if (from.empty()) return ReplaceEmpty(text, to, count, budget);
   const std::string_view bytes = text.bytes();
-  RETURN_IF_ERROR(budget.SpendBytes(bytes.size()));
-  Text out;
+  RETURN_IF_ERROR(budget.SpendScan(bytes.size() + from.size()));
+  PaidText out(budget);
   size_t at = 0;
-  int64_t replaced = 0;
   for (; count != 0; --count) {
-    const size_t found = bytes.find(from, at);
+    const size_t found = FindFirst(bytes, from, at);
     if (found == std::string_view::npos) break;
-    out.AppendRange(text, at, found);
-    out.Append(to);
+    RETURN_IF_ERROR(out.AppendRange(text, at, found));
+    RETURN_IF_ERROR(out.Append(to));
     at = found + from.size();
-    if (++replaced % 64 == 0) {
-      RETURN_IF_ERROR(budget.SpendBytes(out.size()));
-    }
   }
-  if (at == 0) return text;
-  out.AppendRange(text, at, bytes.size());
-  RETURN_IF_ERROR(budget.SpendBytes(out.size()));
-  return out;
+  RETURN_IF_ERROR(out.AppendRange(text, at, bytes.size()));
+  return out.Take();
 }
 
-std::vector<Text> Split(const Text& text, std::string_view separator,
-                        int64_t limit) {
+Parts Split(const Text& text, std::string_view separator, int64_t limit,
+            Budget& budget) {
   const std::string_view bytes = text.bytes();
-  std::vector<Text> parts;
+  RETURN_IF_ERROR(budget.SpendScan(bytes.size() + separator.size()));
+  Cutter cutter(text, budget);
   size_t at = 0;
   for (; limit != 0; --limit) {
-    const size_t found = bytes.find(separator, at);
+    const size_t found = FindFirst(bytes, separator, at);
     if (found == std::string_view::npos) break;
-    parts.push_back(text.Slice(at, found));
+    RETURN_IF_ERROR(cutter.Add(at, found));
     at = found + separator.size();
   }
-  parts.push_back(text.Slice(at, bytes.size()));
-  return parts;
+  RETURN_IF_ERROR(cutter.Add(at, bytes.size()));
+  return cutter.Take();
 }
 
-std::vector<Text> SplitFromRight(const Text& text, std::string_view separator,
-                                 int64_t limit) {
-  const std::string_view bytes = text.bytes();
-  std::vector<Text> parts;
-  size_t end = bytes.size();
-  for (; limit != 0 && end >= separator.size(); --limit) {
-    const size_t found = bytes.rfind(separator, end - separator.size());
+Parts SplitFromRight(const Text& text, std::string_view separator,
+                     int64_t limit, Budget& budget) {
+  RETURN_IF_ERROR(budget.SpendScan(text.size() + separator.size()));
+  const SearchFromRight search(text.bytes(), separator);
+  Cutter cutter(text, budget);
+  size_t end = text.size();
+  for (; limit != 0; --limit) {
+    const size_t found = search.FindLast(end);
     if (found == std::string_view::npos) break;
-    parts.push_back(text.Slice(found + separator.size(), end));
+    RETURN_IF_ERROR(cutter.Add(found + separator.size(), end));
     end = found;
   }
-  parts.push_back(text.Slice(0, end));
-  std::reverse(parts.begin(), parts.end());
-  return parts;
+  RETURN_IF_ERROR(cutter.Add(0, end));
+  return cutter.TakeReversed();
 }
 
-std::vector<Text> SplitSpace(const Text& text, int64_t limit) {
+Parts SplitSpace(const Text& text, int64_t limit, Budget& budget) {
   const std::string_view bytes = text.bytes();
-  std::vector<Text> parts;
+  RETURN_IF_ERROR(budget.SpendScan(bytes.size()));
+  Cutter cutter(text, budget);
   size_t at = SkipSpaces(bytes, 0);
   for (; at < bytes.size() && limit != 0; --limit) {
     const size_t end = SkipWord(bytes, at);
-    parts.push_back(text.Slice(at, end));
+    RETURN_IF_ERROR(cutter.Add(at, end));
     at = SkipSpaces(bytes, end);
   }
-  if (at < bytes.size()) parts.push_back(text.Slice(at, bytes.size()));
-  return parts;
+  if (at < bytes.size()) RETURN_IF_ERROR(cutter.Add(at, bytes.size()));
+  return cutter.Take();
 }
 
-std::vector<Text> SplitSpaceFromRight(const Text& text, int64_t limit) {
+Parts SplitSpaceFromRight(const Text& text, int64_t limit, Budget& budget) {
   const std::string_view bytes = text.bytes();
-  std::vector<Text> parts;
+  RETURN_IF_ERROR(budget.SpendScan(bytes.size()));
+  Cutter cutter(text, budget);
   size_t end = RunStart(bytes, bytes.size(), /*spaces=*/true);
   for (; end > 0 && limit != 0; --limit) {
     const size_t begin = RunStart(bytes, end, /*spaces=*/false);
-    parts.push_back(text.Slice(begin, end));
+    RETURN_IF_ERROR(cutter.Add(begin, end));
     end = RunStart(bytes, begin, /*spaces=*/true);
   }
-  if (end > 0) parts.push_back(text.Slice(0, end));
-  std::reverse(parts.begin(), parts.end());
-  return parts;
+  if (end > 0) RETURN_IF_ERROR(cutter.Add(0, end));
+  return cutter.TakeReversed();
 }
 
-std::vector<Text> SplitLines(const Text& text, bool keep_ends) {
+Parts SplitLines(const Text& text, bool keep_ends, Budget& budget) {
   const std::string_view bytes = text.bytes();
-  std::vector<Text> lines;
+  RETURN_IF_ERROR(budget.SpendScan(bytes.size()));
+  Cutter cutter(text, budget);
   size_t begin = 0;
   for (size_t i = 0; i < bytes.size();) {
     const size_t end = i;
@@ -174,11 +221,13 @@ std::vector<Text> SplitLines(const Text& text, bool keep_ends) {
     i += CodePointBytes(bytes, i);
     if (!IsLineEnd(c)) continue;
     if (c == '\r' && i < bytes.size() && bytes[i] == '\n') ++i;
-    lines.push_back(text.Slice(begin, keep_ends ? i : end));
+    RETURN_IF_ERROR(cutter.Add(begin, keep_ends ? i : end));
     begin = i;
   }
-  if (begin < bytes.size()) lines.push_back(text.Slice(begin, bytes.size()));
-  return lines;
+  if (begin < bytes.size()) {
+    RETURN_IF_ERROR(cutter.Add(begin, bytes.size()));
+  }
+  return cutter.Take();
 }
 
 }  // namespace sluice::tokenizer::jinja

@@ -22,22 +22,22 @@ std::string Describe(const Token& token) {
     case TokenKind::kEnd:
       return "the end of the template";
     default:
-      return "'" + token.text + "'";
+      return "'" + Clip(token.text) + "'";
   }
 }
 
 }  // namespace
 
-int NameTable::Id(const std::string& name) {
+NameTable::Entry& NameTable::Known(const std::string& name) {
   const auto [found, inserted] =
-      ids_.emplace(name, static_cast<int>(names_.size()));
+      entries_.emplace(name, Entry{static_cast<int>(names_.size()), 0});
   if (inserted) names_.push_back(name);
   return found->second;
 }
 
 int NameTable::Uses(const std::string& name) const {
-  const auto found = uses_.find(name);
-  return found == uses_.end() ? 0 : found->second;
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? 0 : found->second.uses;
 }
 
 bool TokenCursor::TakeOperator(std::string_view text) {

@@ -4,12 +4,27 @@
 #include <unicode/utf8.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace sluice::tokenizer::jinja {
 namespace {
 
 bool IsContinuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
+
+uint64_t WordAt(std::string_view bytes, size_t offset) {
+  uint64_t word;
+  std::memcpy(&word, bytes.data() + offset, sizeof(word));
+  return word;
+}
+
+// How many of eight bytes are not continuations.
+size_t StartsInWord(std::string_view bytes, size_t offset) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  const uint64_t word = WordAt(bytes, offset);
+  const uint64_t starts = (~(word >> 7) | (word >> 6)) & kOnes;
+  return (starts * kOnes) >> 56;
 }
 
 }  // namespace
@@ -26,16 +41,35 @@ bool IsValidUtf8(std::string_view bytes) {
 }
 
 size_t CountCodePoints(std::string_view bytes) {
-  return static_cast<size_t>(std::count_if(
-      bytes.begin(), bytes.end(), [](char c) { return !IsContinuation(c); }));
+  size_t count = 0;
+  size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) count += StartsInWord(bytes, i);
+  for (; i < bytes.size(); ++i) count += IsContinuation(bytes[i]) ? 0 : 1;
+  return count;
 }
 
 size_t OffsetOfCodePoint(std::string_view bytes, size_t index) {
-  size_t offset = 0;
-  for (; index > 0 && offset < bytes.size(); --index) {
-    offset += CodePointBytes(bytes, offset);
+  size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    const size_t starts = StartsInWord(bytes, i);
+    if (starts > index) break;
+    index -= starts;
   }
-  return offset;
+  for (; i < bytes.size(); ++i) {
+    if (!IsContinuation(bytes[i]) && index-- == 0) break;
+  }
+  return i;
+}
+
+bool IsAscii(std::string_view bytes) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    if ((WordAt(bytes, i) & kHighBits) != 0) return false;
+  }
+  return std::all_of(bytes.begin() + static_cast<std::ptrdiff_t>(i),
+                     bytes.end(),
+                     [](char c) { return static_cast<signed char>(c) >= 0; });
 }
 
 size_t CodePointBytes(std::string_view bytes, size_t offset) {
@@ -74,6 +108,12 @@ bool IsPythonSpace(char32_t c) {
   const UCharDirection direction = u_charDirection(static_cast<UChar32>(c));
   return direction == U_WHITE_SPACE_NEUTRAL || direction == U_BLOCK_SEPARATOR ||
          direction == U_SEGMENT_SEPARATOR;
+}
+
+bool IsAlphanumeric(char32_t c) {
+  const auto point = static_cast<UChar32>(c);
+  return (U_MASK(u_charType(point)) & U_GC_L_MASK) != 0 ||
+         u_getIntPropertyValue(point, UCHAR_NUMERIC_TYPE) != U_NT_NONE;
 }
 
 bool IsPrintable(char32_t c) {

@@ -10,6 +10,7 @@
 namespace sluice::tokenizer::jinja {
 
 bool IsValidUtf8(std::string_view bytes);
+bool IsAscii(std::string_view bytes);
 size_t CountCodePoints(std::string_view bytes);
 // Byte offset of a code point; bytes.size() for indexes past the end.
 size_t OffsetOfCodePoint(std::string_view bytes, size_t index);
@@ -22,6 +23,8 @@ void AppendUtf8(char32_t code_point, std::string& out);
 
 // As Python's str.isspace sees one character.
 bool IsPythonSpace(char32_t code_point);
+// As Python's str.isalnum sees one character.
+bool IsAlphanumeric(char32_t code_point);
 // As Python's str.isprintable sees one character.
 bool IsPrintable(char32_t code_point);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "services/tokenizer/chat/jinja/dict.h"
+#include "services/tokenizer/chat/jinja/errors.h"
 #include "services/tokenizer/chat/jinja/host.h"
 
 namespace sluice::tokenizer::jinja {
@@ -85,7 +86,18 @@ Value Value::String(Text text, bool safe) {
 }
 
 Value Value::Undefined(std::string message) {
-  return Value(Kind::kUndefined, new StringObject(Text(std::move(message))));
+  return Value(Kind::kUndefined, new UndefinedObject(std::move(message)));
+}
+
+Value Value::NoAttribute(std::string_view owner, Value name) {
+  return Value(Kind::kUndefined, new UndefinedObject(owner, std::move(name)));
+}
+
+std::string UndefinedObject::message() const {
+  if (!name_.is_string()) return message_;
+  const std::string owner =
+      owner_ == "NoneType" ? "None" : std::string(owner_) + " object";
+  return "'" + owner + "' has no attribute '" + Clip(name_.bytes()) + "'";
 }
 
 const std::vector<Value>& Value::items() const {
@@ -97,7 +109,8 @@ const DictObject& Value::dict() const { return object_as<DictObject>(); }
 HostObject& Value::host() const { return object_as<HostObject>(); }
 
 std::string Value::undefined_message() const {
-  return HasObject() ? bytes() : "value is undefined";
+  return HasObject() ? object_as<UndefinedObject>().message()
+                     : "value is undefined";
 }
 
 bool Value::Truth() const {

@@ -44,7 +44,8 @@ class Object {
   // and destroying a value never recurse deeper.
   uint16_t depth = 0;
   // How many values lie inside, counted as often as they are reached; a string
-  // counts one for each 64 bytes. What walks a value is charged for this.
+  // counts one for each 64 bytes of Text::extent(). What walks a value is
+  // charged for this.
   uint32_t weight = 1;
 };
 
@@ -52,7 +53,7 @@ class StringObject final : public Object {
  public:
   explicit StringObject(Text text, bool safe = false)
       : text(std::move(text)), safe(safe) {
-    weight = static_cast<uint32_t>(1 + this->text.size() / 64);
+    weight = static_cast<uint32_t>(1 + this->text.extent() / 64);
   }
   const Text text;
   const bool safe;  // markupsafe.Markup: escaping leaves it alone
@@ -89,6 +90,9 @@ class Value {
   }
   // `message` is what using the value will say.
   static Value Undefined(std::string message);
+  // As above, for an object of a type that has no such attribute. The message
+  // is made only when somebody asks. REQUIRES: owner is a literal.
+  static Value NoAttribute(std::string_view owner, Value name);
   // Takes part in the count of `object`.
   Value(Kind kind, Object* object) : kind_(kind) {
     payload_.object = object;
@@ -167,6 +171,21 @@ class Value {
   Payload payload_;
 };
 
+// What is not there, and why.
+class UndefinedObject final : public Object {
+ public:
+  explicit UndefinedObject(std::string message)
+      : message_(std::move(message)) {}
+  UndefinedObject(std::string_view owner, Value name)
+      : owner_(owner), name_(std::move(name)) {}
+  std::string message() const;
+
+ private:
+  const std::string message_;
+  const std::string_view owner_;
+  const Value name_;
+};
+
 // A list or a tuple; never changed once made.
 class ListObject final : public Object {
  public:
@@ -206,7 +225,7 @@ absl::Status CheckExtent(const Object& object);
 // Lets the parent's depth and weight take a child into account.
 void Enclose(const Value& child, Object& parent);
 
-// Keeps a string that many renders share; see Object::shared.
+// Keep what many renders share; see Object::shared.
 class SharedString {
  public:
   explicit SharedString(std::string text)
@@ -217,6 +236,17 @@ class SharedString {
 
  private:
   std::unique_ptr<StringObject> object_;
+};
+class SharedUndefined {
+ public:
+  explicit SharedUndefined(std::string message)
+      : object_(std::make_unique<UndefinedObject>(std::move(message))) {
+    object_->shared = true;
+  }
+  Value value() const { return Value(Kind::kUndefined, object_.get()); }
+
+ private:
+  std::unique_ptr<UndefinedObject> object_;
 };
 
 }  // namespace sluice::tokenizer::jinja
