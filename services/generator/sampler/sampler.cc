@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -11,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "services/generator/sampler/philox.h"
+#include "services/generator/sampler/row_scan.h"
 
 namespace sluice::generator {
 namespace {
@@ -18,27 +18,6 @@ namespace {
 constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 constexpr size_t kBlock = 256;       // weights a partial sum covers
 constexpr size_t kFirstSorted = 64;  // candidates top_p looks at first
-
-struct Top {
-  int32_t id = 0;
-  float value = kMinusInfinity;
-};
-
-// First index of the maximum; id 0 and -inf when all are -inf.
-absl::StatusOr<Top> FindTop(absl::Span<const float> row) {
-  Top top;
-  bool any_nan = false;
-  for (size_t i = 0; i < row.size(); ++i) {
-    any_nan |= std::isnan(row[i]);
-    if (row[i] > top.value) top = {static_cast<int32_t>(i), row[i]};
-  }
-  if (!any_nan) return top;
-  const auto nan = std::find_if(row.begin(), row.end(),
-                                [](float v) { return std::isnan(v); });
-  return absl::InternalError(
-      absl::StrCat("logits: not a number, got NaN at id ", nan - row.begin(),
-                   ", limit finite"));
-}
 
 float Weight(float logit, float top, float temperature) {
   return ExpOfNegative((logit - top) / temperature);
@@ -126,6 +105,19 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits,
                    : DrawFromKept(row, top.value, params, uniform);
 }
 
+// First index of the maximum; id 0 and -inf when all are -inf.
+absl::StatusOr<Sampler::Top> Sampler::FindTop(absl::Span<const float> row) {
+  if (ScanBlocks(row, block_tops_)) {
+    const size_t id = FirstOfLargest(row, block_tops_);
+    return Top{static_cast<int32_t>(id), row[id]};
+  }
+  const auto nan = std::find_if(row.begin(), row.end(),
+                                [](float v) { return std::isnan(v); });
+  return absl::InternalError(
+      absl::StrCat("logits: not a number, got NaN at id ", nan - row.begin(),
+                   ", limit finite"));
+}
+
 absl::Span<const float> Sampler::Process(absl::Span<const float> logits,
                                          const SamplingParams& params,
                                          const SamplePoint& point) {
@@ -183,17 +175,9 @@ int32_t Sampler::DrawFromKept(absl::Span<const float> row, float top,
 void Sampler::KeepTopK(absl::Span<const float> row, int32_t k) {
   float threshold = kMinusInfinity;
   if (k > 0 && static_cast<size_t>(k) < row.size()) {
-    sorted_.assign(row.begin(), row.end());
-    std::nth_element(sorted_.begin(), sorted_.begin() + (k - 1), sorted_.end(),
-                     std::greater<float>());
-    threshold = sorted_[k - 1];
+    threshold = KthLargest(row, block_tops_, k, candidates_);
   }
-  kept_.clear();
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (row[i] >= threshold && row[i] > kMinusInfinity) {
-      kept_.push_back(static_cast<int32_t>(i));
-    }
-  }
+  CollectFrom(row, block_tops_, threshold, kept_);
 }
 
 void Sampler::WeighKept(absl::Span<const float> row, float top,

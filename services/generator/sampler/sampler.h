@@ -40,6 +40,12 @@ class Sampler {
                                  const SamplePoint& point);
 
  private:
+  struct Top {
+    int32_t id = 0;
+    float value = 0;
+  };
+
+  absl::StatusOr<Top> FindTop(absl::Span<const float> row);
   absl::Span<const float> Process(absl::Span<const float> logits,
                                   const SamplingParams& params,
                                   const SamplePoint& point);
@@ -48,12 +54,14 @@ class Sampler {
                       double uniform);
   int32_t DrawFromKept(absl::Span<const float> row, float top,
                        const SamplingParams& params, double uniform);
+  // Reads block_tops_ of the row.
   void KeepTopK(absl::Span<const float> row, int32_t k);
   void KeepTopP(absl::Span<const float> row, float top_p);
   void WeighKept(absl::Span<const float> row, float top, float temperature);
 
   std::vector<float> processed_;    // [vocabulary]
-  std::vector<float> sorted_;       // [vocabulary], order unspecified
+  std::vector<float> block_tops_;   // of the row, see row_scan.h
+  std::vector<float> candidates_;   // values, order unspecified
   std::vector<float> weights_;      // [vocabulary] or by kept_
   std::vector<double> block_sums_;  // of weights_
   std::vector<int32_t> kept_;       // ids, ascending unless said otherwise
