@@ -2,6 +2,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "services/tokenizer/chat/chat_checks.h"
 #include "services/tokenizer/chat/id_prompt.h"
@@ -41,14 +43,20 @@ class TemplateRenderer final : public ChatRenderer {
     for (const std::string& text : files.additional_special_tokens) {
       additional_tokens_.emplace_back(text);
     }
-    if (default_ == nullptr) return absl::OkStatus();
+    if (!has_template()) return absl::OkStatus();
     const absl::Status usable = LearnHabits();
     if (usable.ok()) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         files.source, ": cannot render one short message: ", usable.message()));
   }
 
-  bool has_template() const override { return default_ != nullptr; }
+  bool has_template() const override { return Find("default") != nullptr; }
+
+  std::vector<std::string> template_names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, parsed] : templates_) names.push_back(name);
+    return names;
+  }
 
   absl::StatusOr<RenderedChat> Render(const ChatInput& input) const override {
     if (!has_template()) {
@@ -72,31 +80,59 @@ class TemplateRenderer final : public ChatRenderer {
         context.emplace_back(name.bytes(), value);
       }
     }
-    absl::StatusOr<jinja::Text> text = TemplateFor(tools).Render(context);
+    ASSIGN_OR_RETURN(const Template* chosen,
+                     TemplateFor(input.template_name, tools));
+    absl::StatusOr<jinja::Text> text = chosen->Render(context);
     if (text.ok()) return ToRenderedChat(*text);
     return absl::InvalidArgumentError(absl::StrCat(
         "messages: the chat template refuses them: ", text.status().message()));
   }
 
  private:
+  using Parsed = absl::StatusOr<std::unique_ptr<const Template>>;
+
   absl::Status Parse(const std::string& file, const std::string& name,
                      const std::string& source) {
-    if (name != "default" && name != "tool_use") return absl::OkStatus();
     jinja::TemplateOptions options;
     options.limits = options_.template_limits;
     options.environment.local_time = options_.local_time;
-    absl::StatusOr<std::unique_ptr<const Template>> parsed =
-        Template::Parse(source, options);
-    if (!parsed.ok()) {
+    Parsed parsed = Template::Parse(source, options);
+    if (!parsed.ok() && (name == "default" || name == "tool_use")) {
       return absl::InvalidArgumentError(
           absl::StrCat(file, ": chat_template: ", parsed.status().message()));
     }
-    (name == "default" ? default_ : tool_use_) = *std::move(parsed);
+    std::erase_if(templates_, [&name](const auto& known) {
+      return known.first == name;  // as in Hugging Face, the last one counts
+    });
+    templates_.emplace_back(name, std::move(parsed));
     return absl::OkStatus();
   }
 
-  const Template& TemplateFor(const Value& tools) const {
-    return tool_use_ != nullptr && !tools.is_none() ? *tool_use_ : *default_;
+  const Parsed* Find(std::string_view name) const {
+    for (const auto& [known, parsed] : templates_) {
+      if (known == name) return &parsed;
+    }
+    return nullptr;
+  }
+
+  // Errors: INVALID_ARGUMENT (no such template), UNIMPLEMENTED (it does not
+  // parse). REQUIRES: has_template().
+  absl::StatusOr<const Template*> TemplateFor(const std::string& name,
+                                              const Value& tools) const {
+    const Parsed* chosen = Find(name);
+    if (name.empty()) {
+      if (!tools.is_none()) chosen = Find("tool_use");
+      if (chosen == nullptr) chosen = Find("default");
+    }
+    if (chosen == nullptr) {
+      return FieldError("template_name", "the model has no such template",
+                        "\"" + name + "\"",
+                        absl::StrJoin(template_names(), ", "));
+    }
+    if (chosen->ok()) return (*chosen)->get();
+    return absl::UnimplementedError(
+        absl::StrCat("template_name: ", name,
+                     ": it does not parse: ", chosen->status().message()));
   }
 
   // Variables that do not depend on the request.
@@ -165,7 +201,9 @@ class TemplateRenderer final : public ChatRenderer {
     context.emplace_back("messages", *std::move(messages));
     context.emplace_back("tools", *tools);
     context.emplace_back("add_generation_prompt", Value::Bool(true));
-    absl::StatusOr<jinja::Text> text = TemplateFor(*tools).Render(context);
+    const absl::StatusOr<const Template*> chosen = TemplateFor("", *tools);
+    if (!chosen.ok()) return {std::nullopt, chosen.status()};
+    absl::StatusOr<jinja::Text> text = (*chosen)->Render(context);
     if (text.ok()) return {text->bytes(), absl::OkStatus()};
     if (absl::IsResourceExhausted(text.status())) {
       return {std::nullopt, text.status()};
@@ -178,8 +216,7 @@ class TemplateRenderer final : public ChatRenderer {
   const ChatRendererOptions options_;
   const MessageKeys keys_;
   TemplateHabits habits_;
-  std::unique_ptr<const Template> default_;
-  std::unique_ptr<const Template> tool_use_;
+  std::vector<std::pair<std::string, Parsed>> templates_;
   std::vector<std::pair<std::string, jinja::SharedString>> special_tokens_;
   std::vector<jinja::SharedString> additional_tokens_;
 };

@@ -39,6 +39,9 @@ struct ChatInput {
   std::string tools_json = {};
   // A JSON object as text; empty means none.
   std::string kwargs_json = {};
+  // One of template_names(). Empty: "tool_use" for a chat with tools where
+  // there is one, else "default".
+  std::string template_name = {};
 };
 
 struct ChatRendererOptions {
@@ -66,18 +69,20 @@ struct ChatRendererOptions {
 class ChatRenderer {
  public:
   // Reads the template and the special token variables of a model directory;
-  // see template_files.h for where they stand. The template named "tool_use" is
-  // for requests with tools, "default" for all others. Some models have a
-  // prompt that is built from ids instead (id_prompt.h). A directory with
-  // neither loads; has_template() is then false.
-  // Errors: INVALID_ARGUMENT "file: what, got, limit" (not JSON, not UTF-8, a
-  // template that does not parse or cannot render one message within limits).
+  // see template_files.h for where they stand. A template that does not parse
+  // is an error only where it is used, but for "default" and "tool_use". Some
+  // models have a prompt that is built from ids instead (id_prompt.h). A
+  // directory with neither loads; has_template() is then false. Errors:
+  // INVALID_ARGUMENT "file: what, got, limit" (not JSON, not UTF-8, a template
+  // that does not parse or cannot render one message within limits).
   static absl::StatusOr<std::unique_ptr<ChatRenderer>> FromDirectory(
       const std::string& directory, const ChatRendererOptions& options = {});
 
   virtual ~ChatRenderer() = default;
 
   virtual bool has_template() const = 0;
+  // In the order of the file; none where the prompt is built from ids.
+  virtual std::vector<std::string> template_names() const = 0;
 
   // Errors: FAILED_PRECONDITION (no template), INVALID_ARGUMENT (no messages,
   // bad JSON, an unknown kwarg, not UTF-8, what the template raised, a limit).

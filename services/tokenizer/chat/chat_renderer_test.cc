@@ -31,6 +31,10 @@ class ModelDirectory {
     std::ofstream(path_ + "/" + name, std::ios::binary) << text;
     return *this;
   }
+  ModelDirectory& Folder(const std::string& name) {
+    fs::create_directory(path_ + "/" + name);
+    return *this;
+  }
   ModelDirectory& Template(const std::string& source) {
     return Write("chat_template.jinja", source);
   }
@@ -169,6 +173,41 @@ TEST(ChatRendererTest, ToolUseTemplateServesRequestsWithTools) {
   EXPECT_EQ(Rendered(model, input), "plain None");
   input.tools_json = R"([{"type": "function"}])";
   EXPECT_EQ(Rendered(model, input), "tools 1");
+}
+
+constexpr char kNamedTemplates[] = R"({"chat_template": [
+    {"name": "default", "template": "plain"},
+    {"name": "rag", "template": "rag {{ messages[0].content }}"},
+    {"name": "broken", "template": "{% if %}"}]})";
+
+TEST(ChatRendererTest, ARequestMayNameItsTemplate) {
+  ModelDirectory model;
+  model.Write("tokenizer_config.json", kNamedTemplates);
+  ChatInput input = User("hi");
+  EXPECT_EQ(Rendered(model, input), "plain");
+  input.template_name = "rag";
+  EXPECT_EQ(Rendered(model, input), "rag hi");
+  input.template_name = "nope";
+  EXPECT_EQ(Rendered(model, input),
+            "template_name: the model has no such template, got \"nope\", "
+            "limit default, rag, broken");
+  input.template_name = "broken";
+  EXPECT_EQ(Rendered(model, input).find("template_name: broken: "), 0u);
+}
+
+TEST(ChatRendererTest, FilesOfAdditionalTemplatesComeOnTop) {
+  ModelDirectory model;
+  model.Write("tokenizer_config.json", kNamedTemplates);
+  model.Folder("additional_chat_templates")
+      .Write("additional_chat_templates/rag.jinja", "from a file")
+      .Write("additional_chat_templates/notes.txt", "no template");
+  const auto renderer = model.Load();
+  ASSERT_TRUE(renderer.ok()) << renderer.status();
+  EXPECT_EQ((*renderer)->template_names(),
+            (std::vector<std::string>{"default", "rag", "broken"}));
+  ChatInput input = User("hi");
+  input.template_name = "rag";
+  EXPECT_EQ(Rendered(model, input), "from a file");
 }
 
 TEST(ChatRendererTest, SpecialTokensAreVariablesAndLiteral) {

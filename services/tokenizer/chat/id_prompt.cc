@@ -69,6 +69,7 @@ class IdPromptRenderer final : public ChatRenderer {
       : rules_(rules), options_(options) {}
 
   bool has_template() const override { return true; }
+  std::vector<std::string> template_names() const override { return {}; }
 
   absl::StatusOr<RenderedChat> Render(const ChatInput& input) const override {
     RETURN_IF_ERROR(CheckChatSize(input, options_));
@@ -79,6 +80,10 @@ class IdPromptRenderer final : public ChatRenderer {
           "tools_json: this model's prompt has no place for tools");
     }
     RETURN_IF_ERROR(ParseKwargs(input.kwargs_json, options_).status());
+    if (!input.template_name.empty()) {
+      return absl::InvalidArgumentError(
+          "template_name: this model's prompt is built without a template");
+    }
     RenderedChat chat{.texts_stand_alone = true};
     for (const ShownId& id : rules_.start) AddId(id, chat);
     for (size_t i = 0; i < input.messages.size(); ++i) {

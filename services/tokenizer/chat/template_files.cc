@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
 #include "common/modelfiles/gguf.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr char kTemplateFile[] = "chat_template.jinja";
 constexpr char kConfigFile[] = "tokenizer_config.json";
+constexpr char kAdditional[] = "additional_chat_templates";
+constexpr size_t kMaxAdditional = 64;
 // Of processors of several kinds of input; it holds nothing but the template.
 constexpr char kProcessorFile[] = "chat_template.json";
 // Where older models keep their special tokens.
@@ -162,6 +165,38 @@ absl::Status ReadJsonFiles(const std::string& directory, size_t limit,
   return ReadTemplates(processor->root(), kProcessorFile, files);
 }
 
+void SetTemplate(std::string name, std::string source, TemplateFiles& files) {
+  for (auto& [known, text] : files.templates) {
+    if (known == name) {
+      text = std::move(source);
+      return;
+    }
+  }
+  files.templates.emplace_back(std::move(name), std::move(source));
+}
+
+// A template a file, each named as its file.
+absl::Status ReadAdditional(const std::string& directory, size_t limit,
+                            TemplateFiles& files) {
+  std::error_code error;
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".jinja") paths.push_back(entry.path());
+    if (paths.size() > kMaxAdditional) {
+      return FieldError(kAdditional, "too many templates", "more",
+                        absl::StrCat(kMaxAdditional));
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  for (const std::filesystem::path& path : paths) {
+    ASSIGN_OR_RETURN(std::string source, ReadWholeFile(path.string(), limit));
+    SetTemplate(path.stem().string(), std::move(source), files);
+  }
+  if (files.source.empty() && !paths.empty()) files.source = kAdditional;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
@@ -177,6 +212,7 @@ absl::StatusOr<TemplateFiles> ReadTemplateFiles(const std::string& directory,
   } else if (!absl::IsNotFound(source.status())) {
     return source.status();
   }
+  RETURN_IF_ERROR(ReadAdditional(directory + "/" + kAdditional, limit, files));
   if (!files.templates.empty()) return files;
   const std::string gguf = OnlyGguf(directory);
   if (!gguf.empty()) RETURN_IF_ERROR(ReadGguf(gguf, files));

@@ -26,7 +26,8 @@ struct TemplateFiles {
 
 // Reads the first of these that there is: chat_template.jinja; chat_template of
 // tokenizer_config.json (a string, or a list of named ones); chat_template of
-// chat_template.json; tokenizer.chat_template of the only GGUF file. Special
+// chat_template.json; tokenizer.chat_template of the only GGUF file. Templates
+// of additional_chat_templates/NAME.jinja, 64 at most, come on top. Special
 // tokens are those of tokenizer_config.json, then special_tokens_map.json, then
 // of the GGUF file where the template is from there.
 // Errors: INVALID_ARGUMENT "file: what, got, limit".
