@@ -1,5 +1,6 @@
 #include "services/tokenizer/config.h"
 
+#include <string_view>
 #include <utility>
 
 #include "absl/flags/flag.h"
@@ -29,6 +30,16 @@ ABSL_FLAG(std::string, log_level, ServiceProcessOptions().log_level,
           "debug, info, warning or error");
 ABSL_FLAG(bool, reflection, Config().rpc.reflection,
           "let clients list the services and their messages");
+ABSL_FLAG(int32_t, max_batch_requests, Config().service.max_batch_requests,
+          "requests that a batch call may carry");
+ABSL_FLAG(int64_t, max_response_bytes, Config().service.max_response_bytes,
+          "length of an answer, of a batch all together");
+ABSL_FLAG(std::string, answer_format, Config().served.answer_format,
+          "how the model writes reasoning and tool calls: plain, hermes, "
+          "qwen3, youtu, llama3 or deepseek-r1; empty: as its template shows");
+ABSL_FLAG(std::vector<std::string>, template_kwargs,
+          Config().served.chat.allowed_kwargs,
+          "names that the template_kwargs of a request may set, by commas");
 ABSL_FLAG(int64_t, drain_delay_ms, ServiceProcessOptions().drain_delay_ms,
           "after SIGTERM: time between NOT_SERVING and refusing calls");
 ABSL_FLAG(int64_t, drain_grace_ms, ServiceProcessOptions().drain_grace_ms,
@@ -42,6 +53,45 @@ namespace sluice::tokenizer {
 namespace {
 
 constexpr int64_t kMaxMs = 600'000;
+constexpr int32_t kMaxBatch = 65'536;
+
+absl::Status CheckAnswerFormat(const std::string& name) {
+  std::string known;
+  for (const std::string_view format : kAnswerFormats) {
+    if (name.empty() || format == name) return absl::OkStatus();
+    known.append(known.empty() ? "" : ", ").append(format);
+  }
+  return FieldError("answer_format", "unknown", name, known);
+}
+
+// What a template always gets from us.
+absl::Status CheckTemplateKwargs(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (name != "messages" && name != "tools" && !name.empty() &&
+        name != "add_generation_prompt") {
+      continue;
+    }
+    return FieldError("template_kwargs", "not for a request to set",
+                      "\"" + name + "\"");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckService(const Config& config) {
+  const int32_t batch = config.service.max_batch_requests;
+  if (batch < 1 || batch > kMaxBatch) {
+    return FieldError("max_batch_requests", "out of range",
+                      std::to_string(batch), "1 to 65536");
+  }
+  const int64_t bytes = config.service.max_response_bytes;
+  const int64_t most = config.rpc.max_message_bytes;
+  if (bytes < 1 || bytes > most) {
+    return FieldError("max_response_bytes", "out of range",
+                      std::to_string(bytes), "1 to " + std::to_string(most));
+  }
+  RETURN_IF_ERROR(CheckTemplateKwargs(config.served.chat.allowed_kwargs));
+  return CheckAnswerFormat(config.served.answer_format);
+}
 
 absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(ParseLogLevel(config.process.log_level).status());
@@ -56,6 +106,7 @@ absl::Status CheckConfig(const Config& config) {
   RETURN_IF_ERROR(check_ms("drain_grace_ms", config.process.drain_grace_ms));
   RETURN_IF_ERROR(
       check_ms("memory_release_ms", config.process.memory_release_ms));
+  RETURN_IF_ERROR(CheckService(config));
   const std::string& page = config.reference;
   if (!page.empty() && page != "flags" && page != "metrics") {
     return FieldError("reference", "unknown page", page, "flags or metrics");
@@ -71,6 +122,10 @@ Config ConfigOfFlags() {
   config.reference = absl::GetFlag(FLAGS_reference);
   config.rpc.listen = absl::GetFlag(FLAGS_grpc_listen);
   config.rpc.reflection = absl::GetFlag(FLAGS_reflection);
+  config.service.max_batch_requests = absl::GetFlag(FLAGS_max_batch_requests);
+  config.service.max_response_bytes = absl::GetFlag(FLAGS_max_response_bytes);
+  config.served.answer_format = absl::GetFlag(FLAGS_answer_format);
+  config.served.chat.allowed_kwargs = absl::GetFlag(FLAGS_template_kwargs);
   config.process.ports_file = absl::GetFlag(FLAGS_ports_file);
   config.process.log_level = absl::GetFlag(FLAGS_log_level);
   config.process.drain_delay_ms = absl::GetFlag(FLAGS_drain_delay_ms);
@@ -86,6 +141,7 @@ absl::StatusOr<CommandLine> ParseConfig(int argc, char** argv) {
       "the Tokenizer service of Sluice.\n\n"
       "  sluice-tokenizer [flags]               serve a model directory\n"
       "  sluice-tokenizer explain TEXT [flags]  show the pieces of a text\n"
+      "  sluice-tokenizer explain [flags]       the same of standard input\n"
       "  sluice-tokenizer train --text=FILE --vocab-size=N --out=DIR\n"
       "                                         learn a tokenizer");
   std::vector<char*> rest = absl::ParseCommandLine(argc, argv);

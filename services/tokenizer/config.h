@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/http/service_process.h"
 #include "common/rpc/rpc_server.h"
+#include "services/tokenizer/service/served_model.h"
 #include "services/tokenizer/service/tokenizer_service.h"
 
 namespace sluice::tokenizer {
@@ -18,6 +19,8 @@ struct Config {
   std::string ops_listen = "127.0.0.1:9051";
   std::string reference;  // "flags" or "metrics": print the page and exit
   RpcServerOptions rpc = {.listen = "127.0.0.1:50051"};
+  TokenizerServiceOptions service;
+  ServedModelOptions served;
   ServiceProcessOptions process;
 };
 

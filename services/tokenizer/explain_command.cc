@@ -1,8 +1,15 @@
 #include "services/tokenizer/explain_command.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/base/error_info.h"
 #include "common/base/status_macros.h"
 
 namespace sluice::tokenizer {
@@ -33,6 +40,34 @@ std::string Escaped(std::string_view bytes) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ReadText(int fd, const ExplainOptions& options) {
+  std::string text;
+  char bytes[1 << 16];
+  for (;;) {
+    const ssize_t count = ::read(fd, bytes, sizeof(bytes));
+    if (count == 0) return text;
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      return absl::UnavailableError(
+          absl::StrCat("text: cannot be read: ", std::strerror(errno)));
+    }
+    text.append(bytes, static_cast<size_t>(count));
+    if (static_cast<int64_t>(text.size()) > options.max_text_bytes) {
+      return FieldError("text", "too long",
+                        absl::StrCat("over ", options.max_text_bytes, " bytes"),
+                        absl::StrCat(options.max_text_bytes));
+    }
+  }
+}
+
+bool WantsColour(int fd) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  if (no_colour != nullptr && *no_colour != '\0') return false;
+  const char* terminal = std::getenv("TERM");
+  if (terminal != nullptr && std::string_view(terminal) == "dumb") return false;
+  return ::isatty(fd) == 1;
+}
 
 absl::StatusOr<std::string> Explain(const Tokenizer& tokenizer,
                                     std::string_view text, bool colour) {

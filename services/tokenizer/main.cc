@@ -53,11 +53,17 @@ absl::Status PrintReference(const std::string& page) {
   return absl::OkStatus();
 }
 
-absl::Status ExplainText(const Config& config, const std::string& text) {
+absl::Status RunExplain(const CommandLine& line) {
+  std::string text;
+  if (line.arguments.size() > 1) {
+    text = line.arguments[1];
+  } else {
+    ASSIGN_OR_RETURN(text, ReadText(STDIN_FILENO, ExplainOptions()));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Tokenizer> tokenizer,
-                   Tokenizer::FromDirectory(config.model));
+                   Tokenizer::FromDirectory(line.config.model));
   ASSIGN_OR_RETURN(std::string page,
-                   Explain(*tokenizer, text, ::isatty(STDOUT_FILENO) == 1));
+                   Explain(*tokenizer, text, WantsColour(STDOUT_FILENO)));
   Print(page);
   return absl::OkStatus();
 }
@@ -65,17 +71,19 @@ absl::Status ExplainText(const Config& config, const std::string& text) {
 absl::Status Serve(const Config& config, StopSignal& stop) {
   ASSIGN_OR_RETURN(LogLevel level, ParseLogLevel(config.process.log_level));
   Logger log("tokenizer", level);
-  ASSIGN_OR_RETURN(ServedModel model,
-                   ServedModel::Load(config.model, config.model_name));
+  ASSIGN_OR_RETURN(
+      ServedModel model,
+      ServedModel::Load(config.model, config.model_name, config.served));
   log.Info("model loaded",
            {{"model", model.name},
             {"kind", std::string(model.tokenizer->kind())},
             {"vocabulary", model.tokenizer->vocabulary().size()},
-            {"chat_template", model.chat->has_template()}});
+            {"chat_template", model.chat->has_template()},
+            {"answer_format", model.habits.format}});
   Metrics metrics;
   AddProcessMetrics(metrics, "tokenizer");
   TokenizerMetrics tokenizer_metrics(metrics);
-  TokenizerService service(model, tokenizer_metrics);
+  TokenizerService service(model, tokenizer_metrics, config.service);
   std::atomic<bool> draining = false;
   const auto ready = [&draining] {
     if (!draining) return absl::OkStatus();
@@ -109,12 +117,13 @@ absl::Status Main(int argc, char** argv) {
     return PrintReference(line.config.reference);
   }
   const std::vector<std::string>& arguments = line.arguments;
-  if (arguments.size() == 2 && arguments[0] == "explain") {
-    return ExplainText(line.config, arguments[1]);
+  if (!arguments.empty() && arguments[0] == "explain" &&
+      arguments.size() <= 2) {
+    return RunExplain(line);
   }
   if (!arguments.empty()) {
     return FieldError("command line", "unknown argument", arguments[0],
-                      "explain TEXT, train, or flags only");
+                      "explain [TEXT], train, or flags only");
   }
   return Serve(line.config, stop);
 }

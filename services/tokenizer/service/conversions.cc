@@ -51,6 +51,7 @@ ChatInput ToChatInput(const v1::RenderChatRequest& request) {
   }
   input.tools_json = request.tools_json();
   input.kwargs_json = request.template_kwargs_json();
+  input.template_name = request.template_name();
   return input;
 }
 

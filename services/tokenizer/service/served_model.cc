@@ -1,10 +1,13 @@
 #include "services/tokenizer/service/served_model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/modelfiles/directory.h"
+#include "common/modelfiles/json.h"
+#include "services/tokenizer/chat/template_files.h"
 
 namespace sluice::tokenizer {
 namespace {
@@ -26,21 +29,61 @@ absl::StatusOr<std::vector<int32_t>> EncodeIdPrompt(const Tokenizer& tokenizer,
   return ids;
 }
 
+// Models may have ids that their tokenizer does not know.
+absl::Status CheckEosIds(const std::string& directory,
+                         const std::vector<int32_t>& eos_ids,
+                         int64_t vocabulary_size) {
+  constexpr int64_t kMaxSize = int64_t{1} << 24;
+  int64_t limit = vocabulary_size;
+  const absl::StatusOr<JsonDocument> config =
+      JsonDocument::ReadFile(directory + "/config.json", {});
+  if (config.ok()) {
+    for (const char* name : {"vocab_size", "padded_vocab_size"}) {
+      ASSIGN_OR_RETURN(const int64_t size,
+                       config->root().GetIntOr(name, 0, 0, kMaxSize));
+      limit = std::max(limit, size);
+    }
+  }
+  for (int32_t id : eos_ids) {
+    if (id < limit) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("config.json: eos_token_id: not in the vocabulary, got ",
+                     id, ", limit ", limit - 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AnswerHabits> HabitsOf(const std::string& directory,
+                                      const ChatRenderer& chat,
+                                      const Vocabulary& vocabulary,
+                                      const ServedModelOptions& options) {
+  ASSIGN_OR_RETURN(const TemplateFiles files,
+                   ReadTemplateFiles(directory, options.chat.max_file_bytes));
+  std::vector<std::string> sources;
+  for (const auto& [name, source] : files.templates) sources.push_back(source);
+  AnswerHabits habits = DetectAnswerHabits(chat, sources, vocabulary);
+  if (!options.answer_format.empty()) {
+    habits.format = options.answer_format;
+    habits.writes_calls = habits.format != "plain";
+  }
+  return habits;
+}
+
 }  // namespace
 
-absl::StatusOr<ServedModel> ServedModel::Load(const std::string& directory,
-                                              std::string name) {
+absl::StatusOr<ServedModel> ServedModel::Load(
+    const std::string& directory, std::string name,
+    const ServedModelOptions& options) {
   ServedModel model;
   model.name = std::move(name);
   ASSIGN_OR_RETURN(model.tokenizer, Tokenizer::FromDirectory(directory));
-  ASSIGN_OR_RETURN(model.chat, ChatRenderer::FromDirectory(directory));
+  ASSIGN_OR_RETURN(model.chat,
+                   ChatRenderer::FromDirectory(directory, options.chat));
   ASSIGN_OR_RETURN(model.eos_ids, ReadEosIds(directory));
-  for (int32_t id : model.eos_ids) {
-    if (id < model.tokenizer->vocabulary().size()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("config.json: eos_token_id: not in the vocabulary, got ",
-                     id, ", limit ", model.tokenizer->vocabulary().size() - 1));
-  }
+  const Vocabulary& vocabulary = model.tokenizer->vocabulary();
+  RETURN_IF_ERROR(CheckEosIds(directory, model.eos_ids, vocabulary.size()));
+  ASSIGN_OR_RETURN(model.habits,
+                   HabitsOf(directory, *model.chat, vocabulary, options));
   return model;
 }
 

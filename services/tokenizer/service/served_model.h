@@ -10,8 +10,15 @@
 #include "absl/status/statusor.h"
 #include "services/tokenizer/chat/chat_renderer.h"
 #include "services/tokenizer/core/tokenizer.h"
+#include "services/tokenizer/service/answer_format.h"
 
 namespace sluice::tokenizer {
+
+struct ServedModelOptions {
+  // One of kAnswerFormats; empty: as the template shows.
+  std::string answer_format;
+  ChatRendererOptions chat;
+};
 
 // Threads: any (immutable after construction).
 struct ServedModel {
@@ -19,10 +26,12 @@ struct ServedModel {
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<ChatRenderer> chat;
   std::vector<int32_t> eos_ids;  // ascending
+  AnswerHabits habits;
 
   // Errors: NOT_FOUND, INVALID_ARGUMENT and UNIMPLEMENTED, naming the file.
-  static absl::StatusOr<ServedModel> Load(const std::string& directory,
-                                          std::string name);
+  static absl::StatusOr<ServedModel> Load(
+      const std::string& directory, std::string name,
+      const ServedModelOptions& options = {});
 
   // The ids of a rendered chat: special tokens count in what the template
   // wrote and are plain text in what came with the request; nothing is added.

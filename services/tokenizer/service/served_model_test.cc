@@ -37,6 +37,32 @@ TEST(ServedModelTest, SpecialTokensThatAUserTypesStayText) {
   EXPECT_EQ(*ids, expected);
 }
 
+TEST(ServedModelTest, AnEosIdMustBeOneOfTheModels) {
+  const TempDir directory;
+  directory.Write("tokenizer.json", TestTokenizer().Json());
+  directory.Write("config.json", R"({"eos_token_id": 263})");
+  const auto refused = ServedModel::Load(directory.path(), "test");
+  EXPECT_EQ(std::string(refused.status().message()),
+            "config.json: eos_token_id: not in the vocabulary, got 263, "
+            "limit 262");
+  directory.Write("config.json", R"({"eos_token_id": 263, "vocab_size": 264})");
+  const auto model = ServedModel::Load(directory.path(), "test");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->eos_ids, std::vector<int32_t>{263});
+}
+
+TEST(ServedModelTest, TheOperatorMayNameTheAnswerFormat) {
+  const TempDir directory;
+  directory.Write("tokenizer.json", TestTokenizer().Json());
+  directory.Write("chat_template.jinja", kTemplate);
+  const auto model =
+      ServedModel::Load(directory.path(), "test", {.answer_format = "qwen3"});
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->habits.format, "qwen3");
+  EXPECT_TRUE(model->habits.writes_calls);
+  EXPECT_FALSE(model->habits.shows_tools);
+}
+
 // Prompts of published models, made by sentencepiece and their own rules.
 class IdPromptGoldenTest : public ::testing::Test {
  protected:
@@ -97,6 +123,10 @@ TEST_F(IdPromptGoldenTest, ChatGlm3PromptsHaveThePublishedIds) {
     GTEST_SKIP() << "SLUICE_TESTDATA has no tokenizers/chatglm3";
   }
   Check("chatglm3", directory);
+  const auto model = ServedModel::Load(directory.path(), "chatglm3");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->eos_ids, (std::vector<int32_t>{2, 64795, 64797}));
+  EXPECT_EQ(model->habits.format, "plain");
 }
 
 TEST_F(IdPromptGoldenTest, BaichuanPromptsHaveThePublishedIds) {

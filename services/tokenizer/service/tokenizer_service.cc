@@ -117,7 +117,16 @@ absl::Status TokenizerService::FillInfo(
   response.set_has_chat_template(model_.chat->has_template());
   response.mutable_eos_ids()->Add(model_.eos_ids.begin(), model_.eos_ids.end());
   response.set_kind(std::string(model_.tokenizer->kind()));
-  response.add_features("offsets");
+  for (const char* feature : {"offsets", "batch", "template_name"}) {
+    response.add_features(feature);
+  }
+  if (model_.habits.shows_tools && model_.habits.writes_calls) {
+    response.add_features("tools");
+  }
+  response.set_answer_format(model_.habits.format);
+  for (const std::string& name : model_.chat->template_names()) {
+    response.add_template_names(name);
+  }
   return absl::OkStatus();
 }
 
@@ -147,6 +156,44 @@ grpc::ServerUnaryReactor* TokenizerService::RenderChat(
     v1::RenderChatResponse* response) {
   return Finish(context, "RenderChat", FillRenderChat(*request, *response),
                 *response);
+}
+
+template <typename Batch, typename Answers, typename Fill>
+grpc::ServerUnaryReactor* TokenizerService::FinishBatch(Context* context,
+                                                        std::string_view method,
+                                                        const Batch& batch,
+                                                        Fill fill,
+                                                        Answers& answers) {
+  const BatchLimits limits{.max_requests = options_.max_batch_requests,
+                           .max_response_bytes = options_.max_response_bytes};
+  const absl::Status status = AnswerBatch(
+      batch, limits, [context] { return context->IsCancelled(); },
+      [this, fill](const auto& request, auto& response) {
+        return (this->*fill)(request, response);
+      },
+      answers);
+  return Finish(context, method, status, answers);
+}
+
+grpc::ServerUnaryReactor* TokenizerService::BatchTokenize(
+    Context* context, const v1::BatchTokenizeRequest* request,
+    v1::BatchTokenizeResponse* response) {
+  return FinishBatch(context, "BatchTokenize", *request,
+                     &TokenizerService::FillTokenize, *response);
+}
+
+grpc::ServerUnaryReactor* TokenizerService::BatchDetokenize(
+    Context* context, const v1::BatchDetokenizeRequest* request,
+    v1::BatchDetokenizeResponse* response) {
+  return FinishBatch(context, "BatchDetokenize", *request,
+                     &TokenizerService::FillDetokenize, *response);
+}
+
+grpc::ServerUnaryReactor* TokenizerService::BatchRenderChat(
+    Context* context, const v1::BatchRenderChatRequest* request,
+    v1::BatchRenderChatResponse* response) {
+  return FinishBatch(context, "BatchRenderChat", *request,
+                     &TokenizerService::FillRenderChat, *response);
 }
 
 grpc::ServerUnaryReactor* TokenizerService::CountTokens(

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "services/tokenizer/service/batch.h"
 #include "services/tokenizer/service/served_model.h"
 #include "services/tokenizer/service/tokenizer_metrics.h"
 #include "sluice/tokenizer/v1/tokenizer.grpc.pb.h"
@@ -16,6 +17,8 @@ namespace sluice::tokenizer {
 struct TokenizerServiceOptions {
   // An answer that would be longer is an error.
   int64_t max_response_bytes = 4 << 20;
+  // Requests of one batch call.
+  int max_batch_requests = BatchLimits().max_requests;
   // Vocabulary chunks end once they are this long; an entry may add 64 KiB.
   int64_t chunk_bytes = 512 << 10;
 };
@@ -42,6 +45,18 @@ class TokenizerService final : public v1::TokenizerService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::RenderChatRequest* request,
       v1::RenderChatResponse* response) override;
+  grpc::ServerUnaryReactor* BatchTokenize(
+      grpc::CallbackServerContext* context,
+      const v1::BatchTokenizeRequest* request,
+      v1::BatchTokenizeResponse* response) override;
+  grpc::ServerUnaryReactor* BatchDetokenize(
+      grpc::CallbackServerContext* context,
+      const v1::BatchDetokenizeRequest* request,
+      v1::BatchDetokenizeResponse* response) override;
+  grpc::ServerUnaryReactor* BatchRenderChat(
+      grpc::CallbackServerContext* context,
+      const v1::BatchRenderChatRequest* request,
+      v1::BatchRenderChatResponse* response) override;
   grpc::ServerUnaryReactor* CountTokens(
       grpc::CallbackServerContext* context,
       const v1::CountTokensRequest* request,
@@ -70,6 +85,12 @@ class TokenizerService final : public v1::TokenizerService::CallbackService {
   absl::Status FillRenderChat(const v1::RenderChatRequest& request,
                               v1::RenderChatResponse& response);
   absl::Status FillInfo(v1::GetTokenizerInfoResponse& response) const;
+  // Answers each request of a batch by `fill`, a member that answers one.
+  template <typename Batch, typename Answers, typename Fill>
+  grpc::ServerUnaryReactor* FinishBatch(grpc::CallbackServerContext* context,
+                                        std::string_view method,
+                                        const Batch& batch, Fill fill,
+                                        Answers& answers);
   // Ends a unary call; an answer over the limit becomes an error.
   grpc::ServerUnaryReactor* Finish(grpc::CallbackServerContext* context,
                                    std::string_view method, absl::Status status,

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/error_info.h"
 #include "common/rpc/status.h"
 #include "common/testing/rpc_fixture.h"
 #include "common/testing/test_files.h"
@@ -196,6 +197,150 @@ TEST_F(TokenizerServiceTest, AModelWithoutATemplateSaysSo) {
   EXPECT_FALSE(info.has_chat_template());
 }
 
+// Each answer of a batch is, byte for byte, that of its request alone.
+template <typename Batch, typename Answers, typename Method, typename Call>
+void ExpectAsAlone(const Batch& batch, const Answers& answers, Method method,
+                   Call call) {
+  ASSERT_EQ(answers.responses_size(), batch.requests_size());
+  for (int i = 0; i < batch.requests_size(); ++i) {
+    auto alone = answers.responses(i);
+    alone.Clear();
+    ASSERT_TRUE(call(method, batch.requests(i), alone).ok()) << i;
+    EXPECT_EQ(answers.responses(i).SerializeAsString(),
+              alone.SerializeAsString())
+        << i;
+  }
+}
+
+TEST_F(TokenizerServiceTest, ABatchIsAnsweredAsEachRequestAlone) {
+  const auto call = [this](auto method, const auto& request, auto& response) {
+    return Call(method, request, response);
+  };
+  v1::BatchTokenizeRequest texts;
+  for (const char* text : {"hello", "", "hello<|im_end|> w\u00e9", "hello"}) {
+    texts.add_requests()->set_text(text);
+  }
+  texts.mutable_requests(2)->set_with_offsets(true);
+  texts.mutable_requests(3)->set_parse_special(false);
+  v1::BatchTokenizeResponse ids;
+  ASSERT_TRUE(Call(&Stub::BatchTokenize, texts, ids).ok());
+  ExpectAsAlone(texts, ids, &Stub::Tokenize, call);
+
+  v1::BatchDetokenizeRequest back;
+  for (const v1::TokenizeResponse& response : ids.responses()) {
+    *back.add_requests()->mutable_ids() = response.ids();
+  }
+  back.mutable_requests(2)->set_skip_special_tokens(false);
+  v1::BatchDetokenizeResponse again;
+  ASSERT_TRUE(Call(&Stub::BatchDetokenize, back, again).ok());
+  ExpectAsAlone(back, again, &Stub::Detokenize, call);
+  EXPECT_EQ(again.responses(2).text(), texts.requests(2).text());
+
+  v1::BatchRenderChatRequest chats;
+  for (const char* text : {"hello", "x<|im_end|>", "hello"}) {
+    *chats.add_requests() = Chat(text);
+  }
+  chats.mutable_requests(1)->set_with_text(true);
+  chats.mutable_requests(2)->set_add_generation_prompt(false);
+  v1::BatchRenderChatResponse prompts;
+  ASSERT_TRUE(Call(&Stub::BatchRenderChat, chats, prompts).ok());
+  ExpectAsAlone(chats, prompts, &Stub::RenderChat, call);
+}
+
+TEST_F(TokenizerServiceTest, AnEmptyBatchHasNoAnswers) {
+  v1::BatchTokenizeResponse response;
+  ASSERT_TRUE(
+      Call(&Stub::BatchTokenize, v1::BatchTokenizeRequest(), response).ok());
+  EXPECT_EQ(response.responses_size(), 0);
+}
+
+TEST_F(TokenizerServiceTest, ABatchNamesTheRequestThatFails) {
+  v1::BatchDetokenizeRequest batch;
+  batch.add_requests()->add_ids('a');
+  batch.add_requests()->add_ids(-1);
+  v1::BatchDetokenizeResponse response;
+  const absl::Status status = Call(&Stub::BatchDetokenize, batch, response);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()),
+            "requests[1].ids[0]: negative, got -1, limit 0 or more");
+  EXPECT_EQ(FieldOf(status), "requests[1].ids[0]");
+  v1::BatchRenderChatRequest chats;
+  *chats.add_requests() = Chat("x");
+  chats.add_requests();
+  v1::BatchRenderChatResponse prompts;
+  const absl::Status empty = Call(&Stub::BatchRenderChat, chats, prompts);
+  EXPECT_EQ(empty.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(empty.message()), HasSubstr("requests[1].messages:"));
+}
+
+TEST_F(TokenizerServiceTest, ABatchKeepsItsLimits) {
+  Start(kConfig, {.max_response_bytes = 1000, .max_batch_requests = 3});
+  v1::BatchTokenizeRequest batch;
+  for (int i = 0; i < 3; ++i) batch.add_requests()->set_text("hello");
+  v1::BatchTokenizeResponse response;
+  EXPECT_TRUE(Call(&Stub::BatchTokenize, batch, response).ok());
+  batch.add_requests()->set_text("hello");
+  const absl::Status many = Call(&Stub::BatchTokenize, batch, response);
+  EXPECT_EQ(many.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(many.message()), "requests: too many, got 4, limit 3");
+  batch.mutable_requests()->RemoveLast();
+  // Each alone is short enough, all together are not.
+  for (v1::TokenizeRequest& request : *batch.mutable_requests()) {
+    request.set_text(std::string(500, 'x'));
+  }
+  v1::TokenizeResponse alone;
+  EXPECT_TRUE(Call(&Stub::Tokenize, batch.requests(0), alone).ok());
+  const absl::Status more = Call(&Stub::BatchTokenize, batch, response);
+  EXPECT_EQ(more.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(more.message()),
+              HasSubstr("requests[1], limit 1000"));
+}
+
+TEST_F(TokenizerServiceTest, ATemplateMayBeNamed) {
+  Start(R"({"chat_template":[{"name":"default","template":"a"},)"
+        R"({"name":"rag","template":"b {{ messages[0].content }}"}]})",
+        {});
+  v1::RenderChatRequest request = Chat("hello");
+  request.set_with_text(true);
+  v1::RenderChatResponse response;
+  ASSERT_TRUE(Call(&Stub::RenderChat, request, response).ok());
+  EXPECT_EQ(response.text(), "a");
+  request.set_template_name("rag");
+  ASSERT_TRUE(Call(&Stub::RenderChat, request, response).ok());
+  EXPECT_EQ(response.text(), "b hello");
+  request.set_template_name("nope");
+  EXPECT_EQ(FieldOf(Call(&Stub::RenderChat, request, response)),
+            "template_name");
+  v1::GetTokenizerInfoResponse info;
+  ASSERT_TRUE(
+      Call(&Stub::GetTokenizerInfo, v1::GetTokenizerInfoRequest(), info).ok());
+  EXPECT_THAT(info.template_names(), ElementsAre("default", "rag"));
+}
+
+constexpr char kToolConfig[] =
+    R"({"chat_template":"{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.content or '' }}{% for c in m.tool_calls or [] %}<tool_call>\n{\"name\": \"{{ c.function.name }}\", \"arguments\": {{ c.function.arguments | tojson }}}\n</tool_call>{% endfor %}{% endfor %}{% if enable_thinking is defined %}{{ enable_thinking }}{% endif %}"})";
+
+TEST_F(TokenizerServiceTest, ToolsAndAllowedKwargsReachTheTemplate) {
+  Start(kToolConfig, {});
+  v1::RenderChatRequest request = Chat("hello");
+  request.set_with_text(true);
+  request.set_tools_json(R"([{"type":"function"}])");
+  request.set_template_kwargs_json(R"({"enable_thinking":false})");
+  v1::RenderChatResponse response;
+  ASSERT_TRUE(Call(&Stub::RenderChat, request, response).ok());
+  EXPECT_EQ(response.text(), R"([{"type": "function"}]helloFalse)");
+  request.set_template_kwargs_json(R"({"eos_token":"x"})");
+  const absl::Status status = Call(&Stub::RenderChat, request, response);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("template_kwargs_json: unknown name"));
+  v1::GetTokenizerInfoResponse info;
+  ASSERT_TRUE(
+      Call(&Stub::GetTokenizerInfo, v1::GetTokenizerInfoRequest(), info).ok());
+  EXPECT_EQ(info.answer_format(), "hermes");
+  EXPECT_THAT(info.features(), ::testing::Contains("tools"));
+}
+
 TEST_F(TokenizerServiceTest, CountTokensCountsTextsAndChats) {
   v1::CountTokensRequest request;
   v1::CountTokensResponse response;
@@ -250,6 +395,10 @@ TEST_F(TokenizerServiceTest, InfoTellsWhatIsLoaded) {
   EXPECT_THAT(info.eos_ids(), ElementsAre(261, 262));
   EXPECT_TRUE(info.has_chat_template());
   EXPECT_EQ(info.kind(), "byte-level-bpe");
+  EXPECT_EQ(info.answer_format(), "plain");
+  EXPECT_THAT(info.template_names(), ElementsAre("default"));
+  EXPECT_THAT(info.features(),
+              ElementsAre("offsets", "batch", "template_name"));
   EXPECT_EQ(info.vocabulary_hash(), model_->tokenizer->vocabulary().hash());
 }
 
