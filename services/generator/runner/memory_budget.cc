@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 
@@ -37,12 +38,42 @@ int64_t SystemAvailable(const std::string& root) {
   return kilobytes == kUnknown ? kUnknown : kilobytes * 1024;
 }
 
-// The least limit of a group and of those it lies in.
-int64_t LimitOnPath(const std::string& mount, std::string group,
-                    const std::string& file) {
+// The number behind a word that begins a line; 0 when there is none.
+int64_t NumberOf(const std::string& text, const std::string& word) {
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(text, '\n'))) {
+    if (!absl::StartsWith(line, word + " ")) continue;
+    const int64_t number = NumberIn(line.substr(word.size()));
+    return number == kUnknown ? 0 : number;
+  }
+  return 0;
+}
+
+// How a version of control groups calls its files.
+struct GroupFiles {
+  std::string limit;
+  std::string usage;
+  // In memory.stat: pages of files that count as used and are given up first.
+  std::string idle_cache;
+};
+
+int64_t RoomIn(const std::string& directory, const GroupFiles& files) {
+  const int64_t limit = NumberIn(ReadText(directory + files.limit));
+  if (limit == kUnknown) return kUnknown;
+  const int64_t usage = NumberIn(ReadText(directory + files.usage));
+  const int64_t idle =
+      NumberOf(ReadText(directory + "memory.stat"), files.idle_cache);
+  const int64_t used =
+      usage == kUnknown ? 0 : std::max<int64_t>(usage - idle, 0);
+  return std::max<int64_t>(limit - used, 0);
+}
+
+// The least room in a group and in those it lies in.
+int64_t RoomOnPath(const std::string& mount, std::string group,
+                   const GroupFiles& files) {
   int64_t least = kUnknown;
   for (;;) {
-    least = std::min(least, NumberIn(ReadText(mount + group + "/" + file)));
+    least = std::min(least, RoomIn(mount + group + "/", files));
     const size_t slash = group.rfind('/');
     if (slash == std::string::npos) return least;
     group.resize(slash);
@@ -62,10 +93,14 @@ int64_t AvailableMemoryBytes(const std::string& root) {
     if (parts.size() != 3) continue;
     const std::string group = parts[2] == "/" ? "" : parts[2];
     if (parts[1].empty()) {
-      least = std::min(least, LimitOnPath(mount, group, "memory.max"));
+      least = std::min(
+          least, RoomOnPath(mount, group,
+                            {"memory.max", "memory.current", "inactive_file"}));
     } else if (parts[1] == "memory") {
-      least = std::min(least, LimitOnPath(mount + "/memory", group,
-                                          "memory.limit_in_bytes"));
+      least = std::min(
+          least, RoomOnPath(mount + "/memory", group,
+                            {"memory.limit_in_bytes", "memory.usage_in_bytes",
+                             "total_inactive_file"}));
     }
   }
   return least;

@@ -44,6 +44,19 @@ TEST_F(MemoryBudgetTest, AGroupOrOneAboveItMayAllowLess) {
   EXPECT_EQ(Available(), 4000000);
 }
 
+TEST_F(MemoryBudgetTest, WhatTheGroupUsesIsNotAvailable) {
+  Write("proc/meminfo", "MemAvailable:    8000 kB\n");
+  Write("proc/self/cgroup", "0::/box\n");
+  Write("sys/fs/cgroup/box/memory.max", "5000000\n");
+  Write("sys/fs/cgroup/box/memory.current", "3000000\n");
+  EXPECT_EQ(Available(), 2000000);
+  Write("sys/fs/cgroup/box/memory.stat",
+        "anon 1000000\nfile 2000000\ninactive_file 1500000\n");
+  EXPECT_EQ(Available(), 3500000);
+  Write("sys/fs/cgroup/box/memory.current", "9000000\n");
+  EXPECT_EQ(Available(), 0);
+}
+
 TEST_F(MemoryBudgetTest, TheOldKindOfGroupCountsToo) {
   Write("proc/meminfo", "MemAvailable:    8000 kB\n");
   Write("proc/self/cgroup", "7:cpu,cpuacct:/a\n5:memory:/a/b\n0::/\n");
@@ -51,6 +64,10 @@ TEST_F(MemoryBudgetTest, TheOldKindOfGroupCountsToo) {
   Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes",
         "9223372036854771712\n");
   EXPECT_EQ(Available(), 3000000);
+  Write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "1000000\n");
+  Write("sys/fs/cgroup/memory/a/memory.stat",
+        "inactive_file 1\ntotal_inactive_file 400000\n");
+  EXPECT_EQ(Available(), 2400000);
 }
 
 }  // namespace

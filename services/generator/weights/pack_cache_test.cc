@@ -382,15 +382,15 @@ TEST(PackCacheDirectory, FollowsTheXdgSpecification) {
   };
   {
     const Variable cache("XDG_CACHE_HOME", "/var/cache");
-    const Variable home("HOME", "/home/me");
+    const Variable home("HOME", "/nobody");
     EXPECT_EQ(**directory("auto"), "/var/cache/sluice");
     EXPECT_EQ(**directory("/x"), "/x");
     EXPECT_FALSE(directory("off")->has_value());
   }
   const Variable cache("XDG_CACHE_HOME", "relative");
   {
-    const Variable home("HOME", "/home/me");
-    EXPECT_EQ(**directory("auto"), "/home/me/.cache/sluice");
+    const Variable home("HOME", "/nobody");
+    EXPECT_EQ(**directory("auto"), "/nobody/.cache/sluice");
   }
   const Variable home("HOME", nullptr);
   EXPECT_THAT(std::string(directory("auto").status().message()),
