@@ -125,7 +125,10 @@ void TensorPacker::Finish(absl::Span<const TensorView* const> parts,
                           int64_t begin, int64_t end) {
   ForParts(parts, begin, end,
            [&](const TensorView& part, int64_t first, int64_t last) {
-             reader_.DropPages(Part(part, first, last));
+             // With what hashing brought back of the slice before.
+             const int64_t piece =
+                 first / TensorHasher::kPieceBytes * TensorHasher::kPieceBytes;
+             reader_.DropPages(Part(part, piece, last));
              progress_(last - first);
            });
 }
