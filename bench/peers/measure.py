@@ -6,6 +6,7 @@ import statistics
 import subprocess
 
 from peers import inputs, places, sides
+from peers.journal import commit
 
 PAIRS = 7
 # Cores that other processes may keep busy before a pair is thrown away.
@@ -98,7 +99,7 @@ def measure(journal, chosen, pairs=PAIRS, anew=False):
         with sides.ours(model, weights, cores) as ours, \
                 sides.llama(model, weights, cores, flags) as peer:
             journal.sample(kind="sides", model=model, weights=weights,
-                           cores=sorted(cores), flags=flags,
+                           cores=sorted(cores), flags=flags, commit=commit(),
                            ours=ours.introduction, peer=peer.introduction)
             for cell in group:
                 measure_cell(journal, cell, ours, peer, pairs)
