@@ -12,6 +12,8 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
+constexpr size_t kBlock = PatchedRow::kBlock;
+
 // Few different values make ties within and across blocks.
 std::vector<float> Row(std::mt19937& random, size_t size) {
   const int different = 1 + random() % 400;
@@ -26,24 +28,32 @@ std::vector<float> Row(std::mt19937& random, size_t size) {
 TEST(RowScanTest, FindsWhatASortFinds) {
   std::mt19937 random(17);
   for (int i = 0; i < 600; ++i) {
-    const size_t size = 1 + random() % (40 * kScanBlock);
-    const std::vector<float> row = Row(random, size);
+    const size_t size = 1 + random() % (40 * kBlock);
+    std::vector<float> row = Row(random, size);
+    const std::vector<float> original = row;
+    PatchedRow patched;
+    patched.Reset(original);
+    for (int j = random() % 50; j > 0; --j) {
+      const size_t id = random() % size;
+      row[id] = static_cast<float>(random() % 500) - 100.0f;
+      patched.Set(id, row[id]);
+    }
+    for (size_t j = 0; j < size; ++j) ASSERT_EQ(patched[j], row[j]);
     std::vector<float> tops, scratch;
-    ASSERT_TRUE(ScanBlocks(row, tops));
-    EXPECT_EQ(tops.size(), (size + kScanBlock - 1) / kScanBlock);
-    EXPECT_EQ(FirstOfLargest(row, tops),
-              static_cast<size_t>(std::max_element(row.begin(), row.end()) -
-                                  row.begin()));
+    ASSERT_TRUE(ScanBlocks(patched, tops));
+    EXPECT_EQ(tops.size(), (size + kBlock - 1) / kBlock);
+    const size_t first = std::max_element(row.begin(), row.end()) - row.begin();
+    EXPECT_EQ(FirstOfLargest(patched, tops), first);
     std::vector<float> sorted = row;
     std::sort(sorted.begin(), sorted.end(), std::greater<float>());
     const size_t k = 1 + random() % std::min<size_t>(size, 100);
-    const float threshold = KthLargest(row, tops, k, scratch);
+    const float threshold = KthLargest(patched, tops, k, scratch);
     ASSERT_EQ(threshold, sorted[k - 1]) << "k " << k << " of " << size;
     std::vector<int32_t> wanted, indices;
     for (size_t j = 0; j < size; ++j) {
       if (row[j] >= threshold && row[j] > -kInfinity) wanted.push_back(j);
     }
-    CollectFrom(row, tops, threshold, indices);
+    CollectFrom(patched, tops, threshold, indices);
     ASSERT_EQ(indices, wanted);
   }
 }
@@ -53,13 +63,17 @@ TEST(RowScanTest, SeesANanWhereverItIs) {
     for (size_t at = 0; at < size; at += 1 + size / 50) {
       std::vector<float> row(size, 1.0f), tops;
       row[at] = std::numeric_limits<float>::quiet_NaN();
-      EXPECT_FALSE(ScanBlocks(row, tops)) << at << " of " << size;
+      PatchedRow patched;
+      patched.Reset(row);
+      EXPECT_FALSE(ScanBlocks(patched, tops)) << at << " of " << size;
     }
   }
 }
 
 TEST(RowScanTest, NothingButMinusInfinityIsNotCollected) {
-  const std::vector<float> row(300, -kInfinity);
+  const std::vector<float> nothing(300, -kInfinity);
+  PatchedRow row;
+  row.Reset(nothing);
   std::vector<float> tops;
   std::vector<int32_t> indices;
   ASSERT_TRUE(ScanBlocks(row, tops));

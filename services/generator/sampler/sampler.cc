@@ -23,8 +23,8 @@ float Weight(float logit, float top, float temperature) {
   return ExpOfNegative((logit - top) / temperature);
 }
 
-void Penalise(float penalty, float& logit) {
-  logit = logit < 0 ? logit * penalty : logit / penalty;
+float Penalised(float penalty, float logit) {
+  return logit < 0 ? logit * penalty : logit / penalty;
 }
 
 // Sum in blocks, each block and then the blocks in order.
@@ -86,11 +86,11 @@ float ExpOfNegative(float x) {
 absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits,
                                         const SamplingParams& params,
                                         const SamplePoint& point) {
-  absl::Span<const float> row = Process(logits, params, point);
-  ASSIGN_OR_RETURN(Top top, FindTop(row));
+  Process(logits, params, point);
+  ASSIGN_OR_RETURN(Top top, FindTop());
   if (top.value == kMinusInfinity) {
-    row = logits;
-    ASSIGN_OR_RETURN(top, FindTop(row));
+    row_.Reset(logits);
+    ASSIGN_OR_RETURN(top, FindTop());
     if (top.value == kMinusInfinity) {
       return absl::InternalError("logits: no candidate, got all -inf");
     }
@@ -100,39 +100,33 @@ absl::StatusOr<int32_t> Sampler::Sample(absl::Span<const float> logits,
       UniformAt(params.seed, point.sequence_index, point.position);
   const bool keeps_all =
       params.top_p >= 1.0f &&
-      (params.top_k == 0 || static_cast<size_t>(params.top_k) >= row.size());
-  return keeps_all ? DrawFromAll(row, top.value, params.temperature, uniform)
-                   : DrawFromKept(row, top.value, params, uniform);
+      (params.top_k == 0 || static_cast<size_t>(params.top_k) >= row_.size());
+  return keeps_all ? DrawFromAll(top.value, params.temperature, uniform)
+                   : DrawFromKept(top.value, params, uniform);
 }
 
 // First index of the maximum; id 0 and -inf when all are -inf.
-absl::StatusOr<Sampler::Top> Sampler::FindTop(absl::Span<const float> row) {
-  if (ScanBlocks(row, block_tops_)) {
-    const size_t id = FirstOfLargest(row, block_tops_);
-    return Top{static_cast<int32_t>(id), row[id]};
+absl::StatusOr<Sampler::Top> Sampler::FindTop() {
+  if (ScanBlocks(row_, block_tops_)) {
+    const size_t id = FirstOfLargest(row_, block_tops_);
+    return Top{static_cast<int32_t>(id), row_[id]};
   }
-  const auto nan = std::find_if(row.begin(), row.end(),
-                                [](float v) { return std::isnan(v); });
-  return absl::InternalError(
-      absl::StrCat("logits: not a number, got NaN at id ", nan - row.begin(),
-                   ", limit finite"));
+  size_t nan = 0;
+  while (!std::isnan(row_[nan])) ++nan;
+  return absl::InternalError(absl::StrCat(
+      "logits: not a number, got NaN at id ", nan, ", limit finite"));
 }
 
-absl::Span<const float> Sampler::Process(absl::Span<const float> logits,
-                                         const SamplingParams& params,
-                                         const SamplePoint& point) {
-  const bool penalise =
-      params.repetition_penalty != 1.0f && point.seen != nullptr;
-  if (!penalise && point.banned_ids.empty()) return logits;
-  processed_.assign(logits.begin(), logits.end());
-  if (penalise) {
+void Sampler::Process(absl::Span<const float> logits,
+                      const SamplingParams& params, const SamplePoint& point) {
+  row_.Reset(logits);
+  if (params.repetition_penalty != 1.0f && point.seen != nullptr) {
     for (int32_t id : point.seen->ids()) {
-      Penalise(params.repetition_penalty, processed_[id]);
+      row_.Set(id, Penalised(params.repetition_penalty, row_[id]));
     }
     PenaliseDrafted(params, point);
   }
-  for (int32_t id : point.banned_ids) processed_[id] = kMinusInfinity;
-  return processed_;
+  for (int32_t id : point.banned_ids) row_.Set(id, kMinusInfinity);
 }
 
 // Each once, however often it comes.
@@ -145,57 +139,58 @@ void Sampler::PenaliseDrafted(const SamplingParams& params,
         std::find(before.begin(), before.end(), id) != before.end()) {
       continue;
     }
-    Penalise(params.repetition_penalty, processed_[id]);
+    row_.Set(id, Penalised(params.repetition_penalty, row_[id]));
   }
 }
 
-int32_t Sampler::DrawFromAll(absl::Span<const float> row, float top,
-                             float temperature, double uniform) {
-  weights_.resize(row.size());
-  for (size_t i = 0; i < row.size(); ++i) {
-    weights_[i] = Weight(row[i], top, temperature);
+int32_t Sampler::DrawFromAll(float top, float temperature, double uniform) {
+  weights_.clear();
+  for (size_t b = 0; b < row_.blocks(); ++b) {
+    for (const float logit : row_.Block(b)) {
+      weights_.push_back(Weight(logit, top, temperature));
+    }
   }
   const double total = SumInBlocks(weights_, block_sums_);
   return static_cast<int32_t>(
       FindIndex(weights_, block_sums_, uniform * total));
 }
 
-int32_t Sampler::DrawFromKept(absl::Span<const float> row, float top,
-                              const SamplingParams& params, double uniform) {
-  KeepTopK(row, params.top_k);
-  WeighKept(row, top, params.temperature);
+int32_t Sampler::DrawFromKept(float top, const SamplingParams& params,
+                              double uniform) {
+  KeepTopK(params.top_k);
+  WeighKept(top, params.temperature);
   if (params.top_p < 1.0f) {
-    KeepTopP(row, params.top_p);
-    WeighKept(row, top, params.temperature);
+    KeepTopP(params.top_p);
+    WeighKept(top, params.temperature);
   }
   const double total = SumInBlocks(weights_, block_sums_);
   return kept_[FindIndex(weights_, block_sums_, uniform * total)];
 }
 
-void Sampler::KeepTopK(absl::Span<const float> row, int32_t k) {
+void Sampler::KeepTopK(int32_t k) {
   float threshold = kMinusInfinity;
-  if (k > 0 && static_cast<size_t>(k) < row.size()) {
-    threshold = KthLargest(row, block_tops_, k, candidates_);
+  if (k > 0 && static_cast<size_t>(k) < row_.size()) {
+    threshold = KthLargest(row_, block_tops_, k, candidates_);
   }
-  CollectFrom(row, block_tops_, threshold, kept_);
+  CollectFrom(row_, block_tops_, threshold, kept_);
 }
 
-void Sampler::WeighKept(absl::Span<const float> row, float top,
-                        float temperature) {
+void Sampler::WeighKept(float top, float temperature) {
   weights_.resize(kept_.size());
   for (size_t i = 0; i < kept_.size(); ++i) {
-    weights_[i] = Weight(row[kept_[i]], top, temperature);
+    weights_[i] = Weight(row_[kept_[i]], top, temperature);
   }
 }
 
 // Reads weights_ of kept_, leaves the smallest set of the likeliest (of equal
 // ones those of lower id) that reaches top_p of their sum.
-void Sampler::KeepTopP(absl::Span<const float> row, float top_p) {
+void Sampler::KeepTopP(float top_p) {
   const double target = top_p * SumInBlocks(weights_, block_sums_);
   order_.resize(kept_.size());
   std::iota(order_.begin(), order_.end(), 0);
   const auto likelier = [&](int32_t a, int32_t b) {
-    if (row[kept_[a]] != row[kept_[b]]) return row[kept_[a]] > row[kept_[b]];
+    if (row_[kept_[a]] != row_[kept_[b]])
+      return row_[kept_[a]] > row_[kept_[b]];
     return a < b;
   };
   size_t sorted = 0;

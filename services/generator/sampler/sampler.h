@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "services/generator/sampler/patched_row.h"
 #include "services/generator/sampler/sampling_params.h"
 #include "services/generator/sampler/seen_tokens.h"
 
@@ -45,22 +46,18 @@ class Sampler {
     float value = 0;
   };
 
-  absl::StatusOr<Top> FindTop(absl::Span<const float> row);
-  absl::Span<const float> Process(absl::Span<const float> logits,
-                                  const SamplingParams& params,
-                                  const SamplePoint& point);
+  void Process(absl::Span<const float> logits, const SamplingParams& params,
+               const SamplePoint& point);
   void PenaliseDrafted(const SamplingParams& params, const SamplePoint& point);
-  int32_t DrawFromAll(absl::Span<const float> row, float top, float temperature,
-                      double uniform);
-  int32_t DrawFromKept(absl::Span<const float> row, float top,
-                       const SamplingParams& params, double uniform);
-  // Reads block_tops_ of the row.
-  void KeepTopK(absl::Span<const float> row, int32_t k);
-  void KeepTopP(absl::Span<const float> row, float top_p);
-  void WeighKept(absl::Span<const float> row, float top, float temperature);
+  absl::StatusOr<Top> FindTop();
+  int32_t DrawFromAll(float top, float temperature, double uniform);
+  int32_t DrawFromKept(float top, const SamplingParams& params, double uniform);
+  void KeepTopK(int32_t k);
+  void KeepTopP(float top_p);
+  void WeighKept(float top, float temperature);
 
-  std::vector<float> processed_;    // [vocabulary]
-  std::vector<float> block_tops_;   // of the row, see row_scan.h
+  PatchedRow row_;                  // the logits as processed
+  std::vector<float> block_tops_;   // of row_, see row_scan.h
   std::vector<float> candidates_;   // values, order unspecified
   std::vector<float> weights_;      // [vocabulary] or by kept_
   std::vector<double> block_sums_;  // of weights_
