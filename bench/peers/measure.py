@@ -18,7 +18,8 @@ _TUNE_ROUNDS = 3
 
 
 def undisturbed(sample):
-    return max(sample["ours"]["foreign"], sample["peer"]["foreign"]) <= MOST_FOREIGN
+    return max(sample[side].get("foreign", 0) for side in ("ours", "peer")) \
+        <= MOST_FOREIGN
 
 
 def pairs_of(journal, cell):

@@ -8,12 +8,22 @@ import sys
 import tempfile
 import time
 
-from peers import inputs, places, stream_client
+from peers import inputs, places, sides, stream_client
 
 sys.path.insert(0, os.path.join(places.ROOT, "tests"))
 from harness.stack import Stack  # noqa: E402
 
 _START_S = 300
+
+
+def _load(server, load):
+    """One run; "foreign": cores that neither server nor client kept busy."""
+    pids = [os.getpid(), *server.pids]
+    start = (time.monotonic(), sides.busy_s(), sum(map(sides.cpu_s, pids)))
+    figures = stream_client.run(server.port, load, server.extra)
+    wall = time.monotonic() - start[0]
+    others = (sides.busy_s() - start[1]) - (sum(map(sides.cpu_s, pids)) - start[2])
+    return {**figures, "foreign": max(0.0, round(others / wall, 3))}
 
 
 class Ours:
@@ -31,7 +41,7 @@ class Ours:
         self.pids = [s.process.pid for s in self._stack.services]
 
     def load(self, load):
-        return stream_client.run(self.port, load, self.extra)
+        return _load(self, load)
 
     def ask(self, text, tokens):
         return stream_client.ask(self.port, text, tokens, self.extra)
@@ -86,7 +96,7 @@ class Llama:
         return self._log.read().decode(errors="replace")
 
     def load(self, load):
-        return stream_client.run(self.port, load, self.extra)
+        return _load(self, load)
 
     def ask(self, text, tokens):
         return stream_client.ask(self.port, text, tokens, self.extra)

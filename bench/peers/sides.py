@@ -15,12 +15,19 @@ _SETTLE_S = 0.05
 _LOAD_TIMEOUT_S = 600
 
 
-def _busy_s():
+def busy_s():
     """CPU seconds that the whole machine has worked."""
     with open("/proc/stat", encoding="ascii") as file:
         fields = [int(x) for x in file.readline().split()[1:]]
     idle = fields[3] + fields[4]
     return (sum(fields[:8]) - idle) / _TICKS_PER_S
+
+
+def cpu_s(pid):
+    """CPU seconds that a process has worked."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 class Side:
@@ -49,20 +56,15 @@ class Side:
                                f"{self._process.wait()}")
         return json.loads(line)
 
-    def _cpu_s(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
     def measure(self, case):
         """One measurement; "foreign": cores that others kept busy meanwhile."""
         time.sleep(_SETTLE_S)
-        start, busy, own = time.monotonic(), _busy_s(), self._cpu_s()
+        start, busy, own = time.monotonic(), busy_s(), cpu_s(self.pid)
         self._process.stdin.write(case + "\n")
         self._process.stdin.flush()
         answer = self._read()
         wall = time.monotonic() - start
-        others = (_busy_s() - busy) - (self._cpu_s() - own)
+        others = (busy_s() - busy) - (cpu_s(self.pid) - own)
         return {**answer, "foreign": max(0.0, round(others / wall, 3))}
 
     def stop(self):
