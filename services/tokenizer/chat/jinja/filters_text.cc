@@ -336,10 +336,12 @@ Result AbsFilter(Interpreter& i, const Value& value, const Arguments& a) {
 
 // Python's round: to the nearest, ties to even, on the exact binary value.
 double RoundTo(double number, int64_t digits) {
+  constexpr double kWhole = 9007199254740992.0;  // from here on all are whole
   if (digits < 0) {
     const double scale = std::pow(10.0, static_cast<double>(-digits));
     return std::nearbyint(number / scale) * scale;
   }
+  if (!(std::fabs(number) < kWhole)) return number;
   char buffer[512];
   std::snprintf(buffer, sizeof(buffer), "%.*f", static_cast<int>(digits),
                 number);
@@ -352,7 +354,7 @@ Result RoundFilter(Interpreter& i, const Value& value, const Arguments& a) {
   ASSIGN_OR_RETURN(const int64_t digits, parameters.Int(0, 0));
   ASSIGN_OR_RETURN(const Value method, parameters.String(1, "common"));
   if (digits > 100 || digits < -100) return Fail("round: precision too large");
-  RETURN_IF_ERROR(i.budget().Spend(4));  // by way of its decimal digits
+  RETURN_IF_ERROR(i.budget().Spend(8));  // by way of its decimal digits
   if (value.is_undefined()) return Fail(value.undefined_message());
   if (!value.is_number()) {
     return Fail("type ", value.TypeName(), " doesn't define __round__ method");

@@ -275,6 +275,12 @@ TEST(TemplateTest, NumbersThatDoNotFitAreNeverTakenForOthers) {
   EXPECT_EQ(Render("{{ 'inf'|int(5) }} {{ ('1' * 5000)|int(6) }}"), "5 6");
 }
 
+TEST(TemplateTest, NumbersThatAreWholeStayAsTheyAreWhenRounded) {
+  EXPECT_EQ(Render("{{ 1e300|round(100) }} {{ 9007199254740993.0|round(2) }} "
+                   "{{ 1e400|round }} {{ 1234.5678|round(100) }}"),
+            "1e+300 9007199254740992.0 inf 1234.5678");
+}
+
 TEST(TemplateTest, MessagesStayShort) {
   const std::string raised = Render("{{ raise_exception('\u4f60' * 9999) }}");
   EXPECT_LT(raised.size(), 1100u);
