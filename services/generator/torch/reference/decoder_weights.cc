@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -50,10 +52,12 @@ class Loader {
     return CheckTensors(reader_, taken_, {kHead});
   }
 
-  std::vector<std::string> TakenNames() const {
-    std::vector<std::string> names;
-    for (const TensorRequest& tensor : taken_) names.push_back(tensor.name);
-    return names;
+  std::vector<const TensorView*> Taken() const {
+    std::vector<const TensorView*> tensors;
+    for (const TensorRequest& tensor : taken_) {
+      tensors.push_back(reader_.Find(tensor.name));
+    }
+    return tensors;
   }
 
  private:
@@ -122,6 +126,23 @@ class Loader {
   std::vector<TensorRequest> taken_;
 };
 
+// A tensor is one thread's: the others may wait for the largest.
+std::string HashOf(const std::vector<const TensorView*>& tensors, int threads) {
+  TensorHasher hasher(tensors);
+  kernels::ThreadPool pool({threads});
+  pool.Run([&](kernels::ThreadPool::Worker& worker) {
+    worker.For(static_cast<int64_t>(tensors.size()), 1,
+               [&](int64_t i, int64_t) {
+                 const TensorView& tensor = *tensors[i];
+                 for (int64_t piece = 0;
+                      piece < TensorHasher::PieceCount(tensor); ++piece) {
+                   hasher.HashPiece(tensor, piece);
+                 }
+               });
+  });
+  return hasher.Finish();
+}
+
 }  // namespace
 
 absl::StatusOr<DecoderWeights> LoadDecoderWeights(const std::string& directory,
@@ -132,8 +153,7 @@ absl::StatusOr<DecoderWeights> LoadDecoderWeights(const std::string& directory,
   DecoderWeights weights;
   Loader loader(*reader, config, weights);
   RETURN_IF_ERROR(loader.LoadAll());
-  kernels::ThreadPool pool({threads});
-  weights.hash = HashTensors(*reader, loader.TakenNames(), pool);
+  weights.hash = HashOf(loader.Taken(), threads);
   return weights;
 }
 
