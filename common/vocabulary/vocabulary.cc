@@ -36,8 +36,7 @@ void AddFurther(const std::vector<VocabularyEntry>& entries,
     Add(static_cast<uint32_t>(rules.collapse_repeats), sha);
   }
   for (size_t id = 0; id < entries.size(); ++id) {
-    const auto add = [&](std::string_view name,
-                         const std::optional<std::string>& form) {
+    const auto add = [&](std::string_view name, const RareString& form) {
       if (!form.has_value()) return;
       Add(name, sha);
       Add(static_cast<uint32_t>(id), sha);

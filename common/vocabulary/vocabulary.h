@@ -5,12 +5,12 @@
 // reads it for exact stops; the Gateway fetches it and decodes with it.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/vocabulary/rare_string.h"
 
 namespace sluice {
 
@@ -19,8 +19,8 @@ struct VocabularyEntry {
   bool special = false;  // left out of text unless specials are shown
   // Instead of `bytes` where the id is the first or the last one of a text. A
   // first form that equals `bytes` says that rules strip nothing off them.
-  std::optional<std::string> first_bytes = std::nullopt;
-  std::optional<std::string> last_bytes = std::nullopt;
+  RareString first_bytes = {};
+  RareString last_bytes = {};
 };
 
 // How bytes become text, beyond putting them together.
