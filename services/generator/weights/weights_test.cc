@@ -1,6 +1,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -225,6 +226,22 @@ TEST_F(TensorFileTest, TheHashDependsOnContentsAloneAndOnAllOfThem) {
             hash);
 }
 
+// Of the files of weights that this process has mapped.
+int64_t ResidentFileBytes() {
+  std::ifstream maps("/proc/self/smaps");
+  int64_t kilobytes = 0;
+  bool ours = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') != std::string::npos &&
+        line.find(' ') > line.find('-')) {
+      ours = line.find(".safetensors") != std::string::npos;
+    } else if (ours && line.rfind("Rss:", 0) == 0) {
+      kilobytes += std::stoll(line.substr(4));
+    }
+  }
+  return kilobytes * 1024;
+}
+
 TEST_F(TensorFileTest, SlicesPackAndHashWhatTheWholeDoes) {
   // Rows of 1 MiB: slices end inside pieces of the hash and inside parts, and
   // the last panel is not full.
@@ -241,6 +258,9 @@ TEST_F(TensorFileTest, SlicesPackAndHashWhatTheWholeDoes) {
   const auto whole = PackedMatrix::Quantize(parts, format, pool);
   ASSERT_TRUE(whole.ok()) << whole.status();
 
+  EXPECT_GT(ResidentFileBytes(), int64_t{64} << 20);
+  for (const TensorView* part : parts) reader->DropPages(*part);
+
   const MatrixLayout layout = LayoutOf(parts, format);
   auto memory = *kernels::HugeBuffer::Allocate(layout.bytes());
   TensorHasher hasher({parts[0], parts[1], vectors[0]});
@@ -249,6 +269,7 @@ TEST_F(TensorFileTest, SlicesPackAndHashWhatTheWholeDoes) {
                       [&](int64_t bytes) { done += bytes; });
   packer.Prefetch(parts);
   ASSERT_TRUE(packer.Matrix(parts, layout, memory.bytes()).ok());
+  EXPECT_LT(ResidentFileBytes(), int64_t{1} << 20);
   std::vector<float> copied(5);
   ASSERT_TRUE(packer.Vector(vectors, copied.data()).ok());
   EXPECT_EQ(
