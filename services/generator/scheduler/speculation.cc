@@ -18,6 +18,9 @@ constexpr double kLostShare = 0.01;
 // with them may take so many times as long; less where it holds up others.
 constexpr double kLongestAlone = 2;
 constexpr double kLongestTogether = 1.25;
+// A draft costs at least this share of what its step spends on a sequence,
+// whatever was measured: noise must not make wrong guesses look free.
+constexpr double kLeastCost = 0.04;
 // Steps with drafts after which one without is measured again.
 constexpr int32_t kMostInARow = 64;
 constexpr int32_t kTriedGuesses = 2;
@@ -116,6 +119,12 @@ double Speculation::LongestStep(int32_t decode_rows) const {
                       (decode_rows == 1 ? kLongestAlone : kLongestTogether));
 }
 
+double Speculation::SecondsWith(int32_t decode_rows, int32_t drafts) const {
+  return std::max(
+      cost_.Seconds(decode_rows + drafts),
+      cost_.Seconds(decode_rows) * (1 + kLeastCost * drafts / decode_rows));
+}
+
 int32_t Speculation::ChooseCount(int32_t decode_rows,
                                  int32_t most_drafts) const {
   const double plain = cost_.Seconds(decode_rows);
@@ -129,7 +138,7 @@ int32_t Speculation::ChooseCount(int32_t decode_rows,
   int32_t count = 0;
   for (int32_t i = 0; i < most; ++i) {
     tokens += candidates_[i].chance;
-    const double seconds = cost_.Seconds(decode_rows + i + 1);
+    const double seconds = SecondsWith(decode_rows, i + 1);
     if (seconds > longest || tokens <= best * seconds) continue;
     best = tokens / seconds;
     count = i + 1;
@@ -152,7 +161,7 @@ void Speculation::Try(absl::Span<Sequence* const> decoding,
   const int32_t count =
       std::min({kTriedGuesses, most_drafts,
                 static_cast<int32_t>(guesses_[oldest].size())});
-  const double seconds = cost_.Seconds(rows + count);
+  const double seconds = SecondsWith(rows, count);
   if (seconds > LongestStep(rows)) return;
   if (balance_ < std::min(seconds / plain - 1, kMostBalance)) return;
   decoding[oldest]->drafts.assign(guesses_[oldest].begin(),
@@ -180,7 +189,8 @@ void Speculation::OnStep(const DecodeStep& step) {
   drafted_in_a_row_ = step.draft_rows == 0 ? 0 : drafted_in_a_row_ + 1;
   if (step.draft_rows > 0) {
     const double saved = static_cast<double>(step.accepted) / step.decode_rows;
-    balance_ += 1 + saved - took;
+    const double least = 1 + kLeastCost * step.draft_rows / step.decode_rows;
+    balance_ += 1 + saved - std::max(took, least);
   }
   balance_ = std::min(balance_, kMostBalance);
 }

@@ -75,6 +75,8 @@ class Speculation {
   // pay: what was measured may have changed.
   void Try(absl::Span<Sequence* const> decoding, int32_t most_drafts);
   double LongestStep(int32_t decode_rows) const;
+  // Expected of a step with so many drafts.
+  double SecondsWith(int32_t decode_rows, int32_t drafts) const;
 
   const SpeculationOptions options_;
   StepCost cost_;

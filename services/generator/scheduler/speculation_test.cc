@@ -131,6 +131,25 @@ TEST(SpeculationTest, WrongGuessesLoseNoMoreThanTheirShare) {
   }
 }
 
+// Where the machine itself is now fast and now slow, wrong guesses must not
+// look as if they had made it fast.
+TEST(SpeculationTest, NoiseMakesNoWrongGuessPay) {
+  for (const double drift : {0.2, 0.4}) {
+    std::mt19937 random(5);
+    double pace = 1;
+    int64_t calls = 0;
+    const auto seconds = [&](int32_t rows) {
+      if (calls++ % 60 == 0) pace = 1 + drift * (random() % 1000) / 1000;
+      const double noise = 0.95 + 0.1 * (random() % 1000) / 1000;
+      return 0.030 * (1 + 0.1 * (rows - 1)) * pace * noise;
+    };
+    Decoding decoding(1, seconds);
+    decoding.Run(2000, 0);
+    // A hundredth of all steps, at a tenth of one for each row, and some noise.
+    EXPECT_LE(decoding.drafted(), 2000 / 5) << drift;
+  }
+}
+
 TEST(SpeculationTest, RightGuessesPayWhereRowsAreCheap) {
   EXPECT_GE(Decoding(1, Rising(0.1)).Run(500, 0.5), 1.3);
   EXPECT_GE(Decoding(1, Rising(0.1)).Run(500, 0.7), 1.6);
