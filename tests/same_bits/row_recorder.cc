@@ -35,20 +35,25 @@ std::map<int32_t, const Sequence*> ByLastBlock(const Scheduler& scheduler) {
   return owners;
 }
 
-void Note(const StepPlan& plan, const SequenceRows& rows, int32_t& end,
-          Trail& trail) {
-  const auto count = static_cast<int32_t>(rows.token_ids.size());
+}  // namespace
+
+void RowRecorder::Note(const StepPlan& plan, const SequenceRows& rows,
+                       Progress& progress, Trail& trail) {
+  const int32_t count =
+      static_cast<int32_t>(rows.token_ids.size()) - rows.draft_rows;
   if (trail.first_position < 0) trail.first_position = rows.first_position;
-  if (rows.first_position < end) ++trail.preemptions;
-  end = rows.first_position + count;
+  if (rows.first_position < progress.end) ++trail.preemptions;
+  trail.accepted += std::max(
+      0, std::min(rows.first_position, progress.drafted_end) - progress.end);
+  trail.drafted += rows.draft_rows;
+  progress.end = rows.first_position + count;
+  progress.drafted_end = progress.end + rows.draft_rows;
   trail.batch =
       std::max(trail.batch, static_cast<int32_t>(plan.sequences.size()));
   if (count == 1) return;
   trail.chunk = std::max(trail.chunk, count);
   ++trail.chunks;
 }
-
-}  // namespace
 
 absl::StatusOr<LogitsView> RowRecorder::Run(const StepPlan& plan) {
   SLUICE_CHECK(scheduler_ != nullptr, "a recorder watches a scheduler");
@@ -64,8 +69,15 @@ absl::StatusOr<LogitsView> RowRecorder::Run(const StepPlan& plan) {
     const auto key =
         std::make_pair(sequence.request->request.id(), sequence.index);
     Trail& trail = trails_[key];
-    Note(plan, rows, ends_[key], trail);
-    if (rows.wants_logits) trail.rows.push_back(HashBits(logits->Row(row++)));
+    Progress& progress = progress_[key];
+    Note(plan, rows, progress, trail);
+    if (!rows.wants_logits) continue;
+    if (progress.first_row < 0) progress.first_row = progress.end;
+    // What was guessed wrongly before is written over.
+    trail.rows.resize(progress.end - progress.first_row);
+    for (int32_t i = 0; i < rows.logit_rows(); ++i) {
+      trail.rows.push_back(HashBits(logits->Row(row++)));
+    }
   }
   return logits;
 }

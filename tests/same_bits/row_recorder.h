@@ -30,18 +30,29 @@ class RowRecorder final : public ModelRunner {
   // REQUIRES: Watch was called.
   absl::StatusOr<LogitsView> Run(const StepPlan& plan) override;
 
-  // By request id and sequence index: evidence and rows, nothing else.
+  // By request id and sequence index: evidence and rows, nothing else. Of rows
+  // behind a wrong guess those of the next try; at the end there may be more
+  // than ids.
   using Trails = std::map<std::pair<std::string, int32_t>, Trail>;
   const Trails& trails() const { return trails_; }
 
  private:
+  // What ran of a sequence so far.
+  struct Progress {
+    int32_t end = 0;          // positions, without guesses
+    int32_t drafted_end = 0;  // with them
+    int32_t first_row = -1;   // position of the first row of logits
+  };
+
+  static void Note(const StepPlan& plan, const SequenceRows& rows,
+                   Progress& progress, Trail& trail);
   LogitsView Spoil(const LogitsView& logits);
 
   ModelRunner& inner_;
   const bool spoil_;
   const Scheduler* scheduler_ = nullptr;
   Trails trails_;
-  std::map<std::pair<std::string, int32_t>, int32_t> ends_;  // positions ran
+  std::map<std::pair<std::string, int32_t>, Progress> progress_;
   std::vector<float> spoiled_;
 };
 

@@ -28,7 +28,8 @@ void Print(const SituationRun& run, const Trail& trail) {
   absl::StrAppend(&line, R"(,"first_position":)", trail.first_position,
                   R"(,"batch":)", trail.batch, R"(,"chunk":)", trail.chunk,
                   R"(,"chunks":)", trail.chunks, R"(,"preemptions":)",
-                  trail.preemptions, R"(,"ids":[)",
+                  trail.preemptions, R"(,"drafted":)", trail.drafted,
+                  R"(,"accepted":)", trail.accepted, R"(,"ids":[)",
                   absl::StrJoin(trail.ids, ","), R"(],"rows":")");
   for (const uint64_t row : trail.rows) {
     absl::StrAppendFormat(&line, "%016x", row);

@@ -30,6 +30,8 @@ struct Setting {
   bool prefix_cache = false;
   int32_t steps_between_arrivals = 0;  // 0: all at once
   bool spoil = false;                  // see RowRecorder
+  // With guesses, most of them what these say comes next. Lent.
+  const std::vector<Trail>* guess_from = nullptr;
 };
 
 // Phases run one after the other on one engine, the next when the last is

@@ -21,6 +21,7 @@ struct Situation {
   bool prefix_cache = false;
   int32_t steps_between_arrivals = 0;
   int32_t block_size = 0;  // 0: one for each number of threads
+  bool guesses = false;
 };
 
 Phases EachAlone(const std::vector<RequestFields>& requests) {
@@ -113,6 +114,14 @@ std::vector<Situation> MakeSituations(const Workload& workload,
                    .prefill_rows = chunk,
                    .max_running = 12});
   }
+  // Few at a time, that nobody waits; the growers are long enough for many.
+  all.push_back({.name = "guessed",
+                 .phases = {requests, workload.growers},
+                 .max_running = 64,
+                 .guesses = true});
+  all.push_back({.name = "guessed-alone",
+                 .phases = EachAlone(requests),
+                 .guesses = true});
   all.push_back(Prefix(workload));
   all.push_back(Preempted(workload));
   all.push_back({.name = "resumed",
@@ -171,6 +180,7 @@ absl::Status RunSituations(
        MakeSituations(workload, reference, options.workload.seed)) {
     for (const int32_t threads : options.threads) {
       Setting setting = SettingOf(options, situation, threads);
+      if (situation.guesses) setting.guess_from = &reference;
       setting.spoil = options.spoil;
       run = {situation.name, threads, setting.native.block_size, {}};
       ASSIGN_OR_RETURN(run.trails,

@@ -28,6 +28,8 @@ struct Trail {
   int32_t chunk = 0;            // most of its rows in a step
   int32_t chunks = 0;           // steps with more than one of its rows
   int32_t preemptions = 0;      // times that rows ran again
+  int32_t drafted = 0;          // rows that were guesses
+  int32_t accepted = 0;         // of these, that did not run again
 };
 
 }  // namespace sluice::generator
