@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 
 namespace sluice::generator {
@@ -20,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kNanosPerSecond = 1'000'000'000;
 // Longer than any tick of the kernel's clock for files.
 constexpr int64_t kTickNanos = 20'000'000;
 
